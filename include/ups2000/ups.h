@@ -92,17 +92,17 @@ enum u2k_validity {
 };
 
 struct u2k_value {
-	double value;	/* only if validity is U2K_VALID */
-	int64_t at_us;	/* when the request that read this value was sent */
+	double value;  /* only if validity is U2K_VALID */
+	int64_t at_us; /* when the request that read this value was sent */
 	enum u2k_validity validity;
 };
 
 /* One row of the quantity table: what a number means and how it is printed. */
 struct u2k_qty_desc {
-	const char *name;  /* stable, dotted, for JSON: "input.voltage" */
-	const char *unit;  /* "V", "Hz", "W", "VA", "%", "s", "Ah", "C", "A"; "" for enums */
-	uint16_t base;	   /* register without the 10000*N offset */
-	uint8_t decimals;  /* digits behind the point when printed */
+	const char *name; /* stable, dotted, for JSON: "input.voltage" */
+	const char *unit; /* "V", "Hz", "W", "VA", "%", "s", "Ah", "C", "A"; "" for enums */
+	uint16_t base;	  /* register without the 10000*N offset */
+	uint8_t decimals; /* digits behind the point when printed */
 };
 
 const struct u2k_qty_desc *u2k_qty_desc(enum u2k_qty qty);
@@ -111,12 +111,12 @@ const struct u2k_qty_desc *u2k_qty_desc(enum u2k_qty qty);
 enum u2k_severity { U2K_WARNING, U2K_ALERT };
 
 struct u2k_alarm_desc {
-	uint16_t id;	      /* alarm id and cause, as in Huawei's manual: 66/2 */
+	uint16_t id; /* alarm id and cause, as in Huawei's manual: 66/2 */
 	uint8_t cause;
 	enum u2k_severity severity;
-	const char *name;     /* "Bypass voltage abnormal" */
-	const char *meaning;  /* what happened, one sentence */
-	const char *remedy;   /* what a person can do, one sentence */
+	const char *name;    /* "Bypass voltage abnormal" */
+	const char *meaning; /* what happened, one sentence */
+	const char *remedy;  /* what a person can do, one sentence */
 };
 
 enum { U2K_ALARM_COUNT = 22, U2K_ALARM_REGS = 27 };
@@ -124,22 +124,22 @@ enum { U2K_ALARM_COUNT = 22, U2K_ALARM_REGS = 27 };
 const struct u2k_alarm_desc *u2k_alarm_desc(unsigned alarm);
 
 struct u2k_alarms {
-	uint32_t active;		/* bit i = row i of the alarm table */
+	uint32_t active;		  /* bit i = row i of the alarm table */
 	uint16_t unknown[U2K_ALARM_REGS]; /* bits of register 40156 + i that no row explains */
-	int64_t at_us;			/* 0 = never read */
+	int64_t at_us;			  /* 0 = never read */
 };
 
 struct u2k_identity {
-	char model[32];	   /* key 1, or the product code of the basic identification */
-	char firmware[32]; /* key 2 */
-	char protocol[24]; /* key 3, "P1.0-D1.0" */
-	char esn[40];	   /* key 4 */
+	char model[32];	    /* key 1, or the product code of the basic identification */
+	char firmware[32];  /* key 2 */
+	char protocol[24];  /* key 3, "P1.0-D1.0" */
+	char esn[40];	    /* key 4 */
 	char device_id[16]; /* key 5 */
-	char group[16];	   /* key 6 */
-	char maker[32];	   /* from the basic identification, else "" */
+	char group[16];	    /* key 6 */
+	char maker[32];	    /* from the basic identification, else "" */
 	unsigned ups_count; /* object 0x87, 0 = not told */
-	bool described;	   /* the 0x87/0x88 description was parsed (control.md 1) */
-	bool known;	   /* something was identified */
+	bool described;	    /* the 0x87/0x88 description was parsed (control.md 1) */
+	bool known;	    /* something was identified */
 };
 
 /* Status as NUT users know it, derived from one snapshot (state.c). */
@@ -193,15 +193,18 @@ struct u2k_snapshot {
 				 * the link came up or the device fell silent */
 	enum u2k_comm comm;
 	enum u2k_gate gate;
-	unsigned flags;		/* U2K_OL ... */
-	uint32_t alarms_shown;	/* alarms that count as ups.alarm: bypass input is left out while on
+	unsigned flags;	       /* U2K_OL ... */
+	uint32_t alarms_shown; /* alarms that count as ups.alarm: bypass input is left out while on
 				 * battery (control.md 6) */
-	int64_t status_at_us;	/* last valid status read; 0 = never */
+	int64_t status_at_us;  /* last valid status read; 0 = never */
 	int64_t first_status_us; /* 0 until the first one */
 	struct {
-		uint64_t requests, answers, timeouts, bad_frames, exceptions, stragglers, noise_bytes;
-		uint32_t rtt_us;	  /* smoothed, request sent to answer complete */
-		uint32_t status_round_us; /* smoothed interval between good status reads */
+		uint64_t requests, answers, timeouts, bad_frames, exceptions, stragglers,
+			noise_bytes;
+		uint32_t rtt_us;	     /* smoothed, request sent to answer complete */
+		uint32_t status_round_us;    /* smoothed interval between good status reads */
+		uint32_t predicted_round_us; /* ... as the number of UPSes on the line, their answer
+					      * times and its speed let expect it */
 	} line;
 };
 
