@@ -3,7 +3,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+#include "daemon/networks.h"
 #include "nut/vars.h"
 
 /*
@@ -17,50 +19,75 @@ enum {
 	CONFIG_ACTION_PRIMARY = 1 << 3, /* upsmon = primary */
 };
 
+/* Who must speak TLS before anything else is answered. */
+enum config_require_tls {
+	CONFIG_TLS_OPTIONAL,
+	CONFIG_TLS_REMOTE, /* everybody but clients on this host */
+	CONFIG_TLS_ALL,
+};
+
+/* Who may do what, besides the rights of users. An empty set allows everyone. */
+struct config_access {
+	struct networks connect, login, set, instcmd, fsd;
+};
+
+enum { CONFIG_STATUS_INTERVAL_MS = 100 };
+
 struct config_user {
 	char *name;
-	char *password;	    /* crypt(3) hash, or plain text (warned about); NULL: can never pass */
+	char *password; /* crypt(3) hash, or plain text (warned about); NULL: can never pass */
 	bool plain;
 	unsigned actions;
-	char **instcmds;    /* "ALL" allows every command */
+	char **instcmds; /* "ALL" allows every command */
 	size_t n_instcmds;
+	struct networks networks; /* where it is good; empty: everywhere */
+	bool weak;		  /* its password is known to the world */
 };
 
 struct config_ups {
 	char *name;
-	char *desc;	    /* or NULL */
-	char *port;	    /* path, tcp://..., rtu+tcp://... */
+	char *desc; /* or NULL */
+	char *port; /* path, tcp://..., rtu+tcp://... */
 	unsigned baud;
-	unsigned unit_id;   /* 1..247 */
-	unsigned number;    /* 1..4 */
-	char *serial;	    /* the ESN it must have, or NULL */
+	unsigned unit_id; /* 1..247 */
+	unsigned number;  /* 1..4 */
+	char *serial;	  /* the ESN it must have, or NULL */
 	char **aliases;
 	size_t n_aliases;
-	bool control;	    /* false: only monitored */
-	unsigned status_interval_ms; /* 0 = as fast as the line allows */
+	bool control;					    /* false: only monitored */
+	unsigned status_interval_ms;			    /* 0 = as fast as the line allows */
 	unsigned delay_shutdown, delay_start, delay_reboot; /* s */
 	struct nut_override *overrides, *defaults;
 	size_t n_overrides, n_defaults;
 	struct nut_vars_config vars; /* points into this struct's strings */
+	char **texts;		     /* memory of overrides, defaults and vars */
+	size_t n_texts;
 };
 
 struct config {
-	char *path;	      /* of the file, or NULL */
+	char *path; /* of the file, or NULL */
 	struct config_ups *ups;
 	size_t n_ups;
 	struct config_user *users;
 	size_t n_users;
-	char **nut_listen;    /* "address:port", "[v6]:port" */
+	char **nut_listen; /* "address:port", "[v6]:port" */
 	size_t n_nut_listen;
+	bool nut_listen_given; /* false: the loopback addresses this host has */
 	unsigned nut_max_connections;
 	unsigned nut_tracking_delay; /* s a result is kept */
-	char **http_listen;   /* parsed; served by a later version */
+	bool nut_starttls;
+	enum config_require_tls nut_require_tls;
+	unsigned nut_per_address;   /* connections, 0 = no limit */
+	unsigned nut_failed_logins; /* per address until it is refused, 0 = no limit */
+	struct config_access access;
+	char *tls_certificate, *tls_key; /* NULL: our own; key NULL: in the certificate's file */
+	char **http_listen;		 /* parsed; served by a later version */
 	size_t n_http_listen;
-	char *socket;	      /* path of the local API's unix socket */
-	char *state_dir, *runtime_dir;
-	char *run_as_user, *run_as_group;
-	int log_target;	      /* enum log_target */
-	int log_level;	      /* enum log_level */
+	char *socket; /* path of the local API's unix socket; NULL: in the runtime directory */
+	char *state_dir, *runtime_dir;	  /* NULL: chosen at start (runtime_dir.h) */
+	char *run_as_user, *run_as_group; /* NULL: not configured */
+	int log_target;			  /* enum log_target */
+	int log_level;			  /* enum log_level */
 };
 
 /* One finding. fatal: the configuration cannot be used. */
@@ -69,15 +96,23 @@ typedef void (*config_message_cb)(void *user, bool fatal, const char *text);
 /**
  * Read a file.
  *
- * @say  called for each error and warning with a complete line "FILE:LINE: what. What would be right"
+ * @say  called for each error and warning with a line "FILE:LINE: what. What would be right."
  *
  * Returns the configuration, or NULL after at least one fatal message.
  */
 struct config *config_load(const char *path, config_message_cb say, void *user);
+/** The same for an open file; path is what messages call it. The file's mode is not looked at. */
+struct config *config_load_fp(FILE *file, const char *path, config_message_cb say, void *user);
 
 /** The configuration without a file: one UPS "ups" at port, NUT on loopback. */
 struct config *config_default(const char *port);
 void config_free(struct config *config);
 
-/** True if both describe the same device the same way (a reload need not touch it). */
+/** One UPS of a configuration: what holds where nothing is said; free what it holds. */
+void config_ups_init(struct config_ups *ups);
+void config_ups_close(struct config_ups *ups);
+
+/** True if both describe the same device read the same way: a reload keeps its port and session. */
+bool config_ups_same_device(const struct config_ups *a, const struct config_ups *b);
+/** True if both are the same in everything: a reload need not touch it at all. */
 bool config_ups_same(const struct config_ups *a, const struct config_ups *b);

@@ -19,37 +19,40 @@ struct config_ups;
 struct hub;
 
 enum hub_avail {
-	HUB_WAIT,	   /* just started: hold the client until hub_ups_ready() or 1.5 s */
+	HUB_WAIT, /* just started: hold the client until the first status or 1.5 s */
 	HUB_OK,
 	HUB_STALE,	   /* no valid status for 10 s, or none yet */
 	HUB_NOT_CONNECTED, /* as HUB_STALE, and the port is not open */
 };
 
 /* Orders: an instant command or a setting, from whomever. */
+enum { HUB_STEPS_MAX = 32 };
 enum hub_order_kind { HUB_ORDER_COMMAND, HUB_ORDER_SET };
 
 struct hub_order {
-	char id[37];		/* UUID v4, upper case, random */
+	char id[37]; /* UUID v4, upper case, random */
 	enum hub_order_kind kind;
-	char *name;		/* command or variable, as known to the store */
-	char *value;		/* parameter or new value; NULL = none */
-	char *user, *from;	/* who and from where: "admin", "127.0.0.1", "unix" */
+	char *name;	   /* command or variable, as known to the store */
+	char *value;	   /* parameter or new value; NULL = none */
+	char *user, *from; /* who and from where: "admin", "127.0.0.1", "unix" */
 	enum u2k_outcome outcome;
-	int error;		/* REFUSED: U2K_EINVAL bad value, U2K_ENOTSUP unknown, else U2K_EREFUSED */
-	char *message;		/* progress, then the result: one sentence */
+	int error;     /* REFUSED: U2K_EINVAL bad value, U2K_ENOTSUP unknown, else U2K_EREFUSED */
+	char *message; /* progress, then the result: one sentence */
+	char **steps;  /* what was said meanwhile: the newest HUB_STEPS_MAX, oldest first */
+	size_t n_steps;
 	int64_t made_us, ended_us; /* monotonic */
 };
 
 struct hub_ups {
 	struct hub *hub;
-	char *name, *desc;	/* desc may be NULL */
+	char *name, *desc; /* desc may be NULL */
 	char **aliases;
 	size_t n_aliases;
 	struct nut_store *store;
 	struct u2k_snapshot snap;
 	bool fsd;
-	unsigned logins;	/* NUT LOGINs on all its names; kept by the NUT front end */
-	void *backend;		/* the back end's; NULL if it has none */
+	unsigned logins; /* NUT LOGINs on all its names; kept by the NUT front end */
+	void *backend;	 /* the back end's; NULL if it has none */
 	const struct hub_backend *ops;
 };
 
@@ -63,13 +66,13 @@ struct hub_backend {
 };
 
 struct hub_event {
-	uint64_t id;		/* 1, 2, 3 ... */
+	uint64_t id; /* 1, 2, 3 ... */
 	int64_t wall_us;
-	const char *kind;	/* "on-battery", "command" ...; static or interned */
-	const char *severity;	/* "info", "warning", "alert" */
-	char *ups;		/* name, or NULL */
-	char *text;		/* one sentence for people */
-	char *facts;		/* JSON object text, or NULL */
+	const char *kind;     /* "on-battery", "command" ...; static or interned */
+	const char *severity; /* "info", "warning", "alert" */
+	char *ups;	      /* name, or NULL */
+	char *text;	      /* one sentence for people */
+	char *facts;	      /* JSON object text, or NULL */
 };
 
 /* A front end: started, told of changes, stopped. changed and event may be NULL. */
@@ -91,6 +94,13 @@ void hub_detach(struct hub *hub, void *data);
 struct hub_ups *hub_ups_add(struct hub *hub, const char *name, const char *desc,
 			    const char *const *aliases, size_t n_aliases);
 void hub_ups_remove(struct hub_ups *ups);
+/** A reload changed these; FSD, logins, orders and events stay. Strings are copied. */
+void hub_ups_rename(struct hub_ups *ups, const char *desc, const char *const *aliases,
+		    size_t n_aliases);
+/** Make it the nth of the list. */
+void hub_ups_place(struct hub_ups *ups, size_t n);
+/** Another device is read from now on: forget the snapshot, hold clients as after the start. */
+void hub_ups_restart(struct hub_ups *ups);
 size_t hub_ups_count(const struct hub *hub);
 struct hub_ups *hub_ups_at(const struct hub *hub, size_t i);
 /** By name or alias, without case; NULL if there is none. */

@@ -13,10 +13,11 @@
 enum { NUT_WORDS_MAX = 32, NUT_WORD_MAX = 512 };
 
 struct nut_line {
-	size_t n;			   /* words, at most NUT_WORDS_MAX; more are counted in extra */
+	size_t n; /* words, at most NUT_WORDS_MAX; more are counted in extra */
 	size_t extra;
-	const char *words[NUT_WORDS_MAX];  /* NUL-terminated, borrowed from the lexer until it is fed again */
-	bool quoted[NUT_WORDS_MAX];	   /* the word was written in quotes */
+	const char *words
+		[NUT_WORDS_MAX]; /* NUL-terminated, borrowed from the lexer until it is fed again */
+	bool quoted[NUT_WORDS_MAX]; /* the word was written in quotes */
 };
 
 struct nut_lexer {

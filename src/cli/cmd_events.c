@@ -1,0 +1,163 @@
+#include "cli/cli.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/ask.h"
+#include "cli/page.h"
+#include "cli/term.h"
+#include "cli/view.h"
+#include "cli/when.h"
+#include "util/util.h"
+
+enum { DEFAULT_LINES = 50, RETRY_MS = 1000 };
+
+struct events {
+	struct cli *cli;
+	char *filter;	 /* "&ups=rack" or "" */
+	char cursor[64]; /* where to go on */
+};
+
+static void print_event(struct events *events, const json_t *event)
+{
+	unsigned columns, rows;
+	struct page page;
+
+	if (events->cli->json) {
+		json_dumpf(event, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
+		putchar('\n');
+		return;
+	}
+	term_size(&columns, &rows);
+	page_init(&page, events->cli->color, events->cli->utf8, columns);
+	view_event(&page, event, true, true);
+	fputs(page.text, stdout);
+	page_close(&page);
+}
+
+static bool wanted(const json_t *event, int64_t since_us)
+{
+	const char *time = json_string_value(json_object_get(event, "time"));
+	int64_t wall;
+
+	return !time || !when_parse_utc(time, &wall) || wall >= since_us;
+}
+
+static int print_past(struct events *events, int64_t since_us)
+{
+	unsigned lines = events->cli->lines;
+	json_t *answer, *event;
+	const char *cursor;
+	size_t i;
+	int code;
+
+	if (!lines)
+		lines = events->cli->since ? 1000 : DEFAULT_LINES;
+	code = askf(events->cli, &answer, "/api/v1/events?limit=%u%s", lines, events->filter);
+	if (code)
+		return code;
+	cursor = json_string_value(json_object_get(answer, "cursor"));
+	json_array_foreach(json_object_get(answer, "events"), i, event) if (wanted(event, since_us))
+		print_event(events, event);
+	snprintf(events->cursor, sizeof(events->cursor), "%s",
+		 cursor && strlen(cursor) < sizeof(events->cursor) ? cursor : "0");
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static void stream_event(const char *type, const char *id, const char *data, void *user)
+{
+	struct events *events = user;
+	json_t *event = json_loads(data, 0, NULL);
+
+	if (event && !strcmp(type, "event")) {
+		if (!events->cli->json)
+			ask_clean(event);
+		print_event(events, event);
+		if (*id && strspn(id, "0123456789abcdef-") == strlen(id))
+			snprintf(events->cursor, sizeof(events->cursor), "%s", id);
+	}
+	json_decref(event);
+}
+
+/* Until the stream ends, or standard output does. */
+static enum client_error follow_stream(struct events *events, struct client_stream *stream)
+{
+	struct pollfd fds[2] = { { .fd = client_stream_fd(stream), .events = POLLIN },
+				 { .fd = STDOUT_FILENO, .events = 0 } };
+	enum client_error error = CLIENT_OK;
+
+	while (!error) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[1].revents & (POLLERR | POLLNVAL))
+			exit(EXIT_OK); /* nobody reads us any more */
+		error = client_stream_read(stream, stream_event, events);
+		fflush(stdout);
+	}
+	return error;
+}
+
+static int follow(struct events *events)
+{
+	bool told = false;
+
+	for (;;) {
+		struct client_stream *stream;
+		char *target = xasprintf("/api/v1/events?snapshots=0&after=%s%s", events->cursor,
+					 events->filter);
+		int status = 0;
+		enum client_error error =
+			client_stream_open(events->cli->socket, target, &stream, &status);
+
+		free(target);
+		if (!error && status != 200) {
+			client_stream_close(stream);
+			return ask_problem(status, NULL);
+		}
+		if (!error) {
+			told = false;
+			follow_stream(events, stream);
+			client_stream_close(stream);
+		}
+		if (!told)
+			complain("the daemon has gone; waiting for it to come back");
+		told = true;
+		poll(NULL, 0, RETRY_MS);
+	}
+}
+
+int cmd_events(struct cli *cli)
+{
+	struct events events = { .cli = cli };
+	int64_t since_us = 0;
+	char *name = NULL;
+	int code;
+
+	if (cli->since && !when_parse_since(cli->since, wall_us(), &since_us)) {
+		complain("--since cannot be \"%s\"", cli->since);
+		advise("give how long ago (30s, 10m, 2h, 7d) or a time (2026-01-31 12:00)");
+		return EXIT_USAGE;
+	}
+	if (cli->n_args > 0) {
+		char *escaped;
+
+		code = ask_ups(cli, 0, &name);
+		if (code)
+			return code;
+		escaped = ask_escape(name);
+		events.filter = xasprintf("&ups=%s", escaped);
+		free(escaped);
+	} else {
+		events.filter = xstrdup("");
+	}
+	code = print_past(&events, since_us);
+	fflush(stdout);
+	if (code == EXIT_OK && cli->follow)
+		code = follow(&events);
+	free(events.filter);
+	free(name);
+	return code;
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Is one value of the configuration good? Each returns true, or false with why = what is wrong and
+ * what would be right, two sentences without the last full stop.
+ */
+typedef bool (*check_fn)(const char *value, char *why, size_t size);
+
+bool check_text(const char *value, char *why, size_t size);	/* printable, not empty */
+bool check_ups_name(const char *value, char *why, size_t size); /* also aliases */
+bool check_user_name(const char *value, char *why, size_t size);
+bool check_port(const char *value, char *why, size_t size);
+bool check_listen(const char *value, char *why,
+		  size_t size); /* "address:port", "[v6]:port", "*:port" */
+bool check_serial(const char *value, char *why, size_t size);
+bool check_password(const char *value, char *why, size_t size);
+bool check_action(const char *value, char *why, size_t size);
+bool check_upsmon(const char *value, char *why, size_t size);
+bool check_instcmd(const char *value, char *why, size_t size);
+bool check_assignment(const char *value, char *why, size_t size); /* "variable=value" */
+bool check_log_target(const char *value, char *why, size_t size);
+bool check_log_level(const char *value, char *why, size_t size);
+bool check_directory(const char *value, char *why, size_t size);
+bool check_run_as(const char *value, char *why, size_t size); /* "user" or "user:group" */
+bool check_baud(const char *value, char *why, size_t size);
+bool check_bool(const char *value, char *why, size_t size);
+bool check_network(const char *value, char *why, size_t size);
+bool check_require_tls(const char *value, char *why, size_t size);
+bool check_number(const char *value, long min, long max, char *why, size_t size);
+
+/* The meaning of a value that its check accepted. */
+bool value_bool(const char *value);
+long value_number(const char *value);
+unsigned value_action(const char *value); /* CONFIG_ACTION_* */
+unsigned value_upsmon(const char *value);
+int value_log_target(const char *value);
+int value_log_level(const char *value);
+int value_require_tls(const char *value);
+bool value_is_hash(const char *password);

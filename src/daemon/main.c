@@ -1,0 +1,12 @@
+#include "daemon/run.h"
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int rc = options_parse(&options, argc, argv);
+
+	if (rc < 0)
+		rc = options.check ? run_check(&options) : run(&options);
+	options_free(&options);
+	return rc;
+}

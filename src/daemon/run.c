@@ -1,0 +1,389 @@
+#include "daemon/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "daemon/certificates.h"
+#include "daemon/config.h"
+#include "daemon/devices.h"
+#include "daemon/hub.h"
+#include "daemon/notify.h"
+#include "daemon/privileges.h"
+#include "daemon/runtime_dir.h"
+#include "front/http/front.h"
+#include "front/nut/server.h"
+#include "tls/tls.h"
+#include "util/util.h"
+
+#define LOG_PART "daemon"
+#include "util/log.h"
+
+struct daemon {
+	const struct options *options;
+	struct config *config;
+	struct event_base *base;
+	struct hub *hub;
+	struct nut_server *nut;
+	struct http_front *http;
+	struct devices *devices;
+	struct certificates *certificates;
+	struct runtime_dir runtime_dir;
+	struct event *term, *interrupt, *hangup, *watchdog;
+};
+
+static void say_log(void *user, bool fatal, const char *text)
+{
+	(void)user;
+	log_write(fatal ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "config", "%s", text);
+}
+
+static void say_plain(void *user, bool fatal, const char *text)
+{
+	(void)user;
+	fprintf(stderr, "%s%s\n", fatal ? "" : "warning: ", text);
+}
+
+static void replace(char **text, const char *with)
+{
+	if (!with)
+		return;
+	free(*text);
+	*text = xstrdup(with);
+}
+
+/* The file, or what stands for it, with the command line's word before it. */
+static struct config *load_config(const struct options *options, config_message_cb say)
+{
+	struct config *config;
+
+	if (options->port)
+		config = config_default(options->port);
+	else
+		config = config_load(options->config ? options->config : DEFAULT_CONFIG, say, NULL);
+	if (!config)
+		return NULL;
+
+	if (options->n_listen) {
+		for (size_t i = 0; i < config->n_nut_listen; i++)
+			free(config->nut_listen[i]);
+		config->nut_listen = xrealloc(config->nut_listen,
+					      options->n_listen * sizeof(*config->nut_listen));
+		config->n_nut_listen = options->n_listen;
+		for (size_t i = 0; i < options->n_listen; i++)
+			config->nut_listen[i] = xstrdup(options->listen[i]);
+	}
+	replace(&config->state_dir, options->state_dir);
+	replace(&config->runtime_dir, options->runtime_dir);
+	replace(&config->socket, options->socket);
+	if (options->user) {
+		replace(&config->run_as_user, options->user);
+		free(config->run_as_group);
+		config->run_as_group = xstrdup(options->group);
+	}
+	if (options->log_level >= 0)
+		config->log_level = options->log_level;
+	if (options->log_target >= 0)
+		config->log_target = options->log_target;
+	if (!config->runtime_dir)
+		config->runtime_dir = runtime_dir_default();
+	if (!config->state_dir)
+		config->state_dir = state_dir_default();
+	if (!config->socket)
+		config->socket = xasprintf("%s/ups2000.sock", config->runtime_dir);
+	return config;
+}
+
+int run_check(const struct options *options)
+{
+	struct config *config = load_config(options, say_plain);
+	char error[512];
+
+	if (!config)
+		return EXIT_RUNTIME;
+	if (!certificates_check(config, error, sizeof(error))) {
+		say_plain(NULL, true, error);
+		config_free(config);
+		return EXIT_RUNTIME;
+	}
+	printf("%s: good: %zu UPS%s, %zu user%s\n", config->path ? config->path : "command line",
+	       config->n_ups, config->n_ups == 1 ? "" : "es", config->n_users,
+	       config->n_users == 1 ? "" : "s");
+	config_free(config);
+	return EXIT_GOOD;
+}
+
+static struct nut_server_config nut_config(const struct config *config)
+{
+	return (struct nut_server_config){
+		.listen = config->nut_listen,
+		.n_listen = config->n_nut_listen,
+		.max_connections = config->nut_max_connections,
+		.users = config->users,
+		.n_users = config->n_users,
+		.tracking_delay = config->nut_tracking_delay,
+		.access = &config->access,
+		.require_tls = config->nut_require_tls,
+		.per_address = config->nut_per_address,
+		.failed_logins = config->nut_failed_logins,
+	};
+}
+
+static void stop_cb(evutil_socket_t signal, short what, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)what;
+	log_info("%s: stopping", strsignal((int)signal));
+	notify_send("STOPPING=1\nSTATUS=Stopping");
+	event_base_loopbreak(daemon->base);
+}
+
+static void watchdog_cb(evutil_socket_t fd, short what, void *data)
+{
+	(void)fd;
+	(void)what;
+	(void)data;
+	notify_send("WATCHDOG=1");
+}
+
+static void say_ready(const struct daemon *daemon)
+{
+	size_t n = daemon->config->n_ups;
+
+	notify_send("READY=1\nSTATUS=Serving %zu UPS%s", n, n == 1 ? "" : "es");
+}
+
+/* What a running daemon cannot change. */
+static void warn_fixed(const struct config *old, const struct config *now)
+{
+	static const char words[] = "takes effect at the next start only";
+
+	if (strcmp(old->socket, now->socket) != 0 ||
+	    strcmp(old->runtime_dir, now->runtime_dir) != 0)
+		log_warning("another socket or runtime-dir %s", words);
+	if (strcmp(old->state_dir, now->state_dir) != 0)
+		log_warning("another state-dir %s", words);
+	if (strcmp(old->run_as_user ? old->run_as_user : "",
+		   now->run_as_user ? now->run_as_user : "") != 0)
+		log_warning("another run-as %s", words);
+}
+
+static void certificates_ready(void *user, struct tls *tls)
+{
+	struct daemon *daemon = user;
+
+	if (daemon->config->nut_starttls && (tls || !nut_server_has_tls(daemon->nut)))
+		nut_server_set_tls(daemon->nut, tls);
+	tls_unref(tls);
+}
+
+static void want_tls(void *user)
+{
+	struct daemon *daemon = user;
+
+	certificates_read(daemon->certificates, daemon->config);
+}
+
+/* At the start. False: it does not work, and must. */
+static bool start_tls(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	char error[512];
+
+	daemon->certificates = certificates_new(daemon->base, certificates_ready, daemon);
+	if (!config->nut_starttls)
+		return true;
+	if (certificates_look(daemon->certificates, config, error, sizeof(error))) {
+		nut_server_offer_tls(daemon->nut, want_tls, daemon);
+		return true;
+	}
+	if (config->nut_require_tls == CONFIG_TLS_OPTIONAL) {
+		log_error("%s. TLS is off", error);
+		return true;
+	}
+	log_error("%s. TLS is required (require-tls), so nothing can be served", error);
+	return false;
+}
+
+static void reload(struct daemon *daemon)
+{
+	struct config *config = load_config(daemon->options, say_log);
+	struct nut_server_config nut;
+	char error[512];
+
+	if (!config) {
+		log_error("the configuration is not good: the old one stays in force");
+		return;
+	}
+	warn_fixed(daemon->config, config);
+	log_open("ups2000d", (enum log_target)config->log_target,
+		 (enum log_level)config->log_level);
+	nut = nut_config(config);
+	if (!nut_server_configure(daemon->nut, &nut, error, sizeof(error)))
+		log_error("%s", error);
+	devices_apply(daemon->devices, config);
+	config_free(daemon->config);
+	daemon->config = config;
+	if (config->nut_starttls)
+		certificates_read(daemon->certificates, config);
+	else
+		nut_server_set_tls(daemon->nut, NULL);
+	log_info("configuration read again: %zu UPS%s", config->n_ups,
+		 config->n_ups == 1 ? "" : "es");
+}
+
+static void reload_cb(evutil_socket_t signal, short what, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)signal;
+	(void)what;
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
+	reload(daemon);
+	say_ready(daemon);
+}
+
+static void say_listening(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->config->n_nut_listen; i++) {
+		const char *where = daemon->config->nut_listen[i];
+		const char *colon = strrchr(where, ':');
+
+		log_info("NUT clients are served on %.*s:%u", (int)(colon - where), where,
+			 nut_server_port(daemon->nut, i));
+	}
+	log_info("the local API is at %s", daemon->config->socket);
+}
+
+static int add_signals(struct daemon *daemon)
+{
+	int64_t due_us = notify_watchdog_us();
+
+	daemon->term = evsignal_new(daemon->base, SIGTERM, stop_cb, daemon);
+	daemon->interrupt = evsignal_new(daemon->base, SIGINT, stop_cb, daemon);
+	daemon->hangup = evsignal_new(daemon->base, SIGHUP, reload_cb, daemon);
+	if (evsignal_add(daemon->term, NULL) < 0 || evsignal_add(daemon->interrupt, NULL) < 0 ||
+	    evsignal_add(daemon->hangup, NULL) < 0)
+		return -1;
+	if (due_us) {
+		struct timeval tv = { (time_t)(due_us / 1000000), (suseconds_t)(due_us % 1000000) };
+
+		daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, watchdog_cb, NULL);
+		event_add(daemon->watchdog, &tv);
+	}
+	return 0;
+}
+
+/* Everything that needs root comes first; ports are opened as the user the daemon runs as. */
+static int start(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	struct nut_server_config nut = nut_config(config);
+	struct privileges privileges;
+	char error[512];
+
+	if (!privileges_choose(&privileges, config->run_as_user, config->run_as_group, error,
+			       sizeof(error))) {
+		log_error("%s", error);
+		return EXIT_CONFIG;
+	}
+	if (runtime_dir_open(&daemon->runtime_dir, config->runtime_dir, privileges.uid,
+			     privileges.gid, error, sizeof(error)) < 0)
+		goto fail;
+	if (directory_make(config->state_dir, privileges.uid, privileges.gid) < 0)
+		log_warning(
+			"the state directory %s cannot be created: %s; nothing is kept over a restart",
+			config->state_dir, strerror(errno));
+
+	daemon->nut = nut_server_new(daemon->hub, &nut, error, sizeof(error));
+	if (!daemon->nut) {
+		log_error(
+			"%s; is upsd or another ups2000d running? Other addresses: listen in section "
+			"nut, or --listen",
+			error);
+		return EXIT_RUNTIME;
+	}
+	if (!privileges_drop(&privileges, error, sizeof(error)))
+		goto fail;
+	if (!start_tls(daemon))
+		return EXIT_RUNTIME;
+	daemon->http = http_front_new(daemon->hub, config->socket, error, sizeof(error));
+	if (!daemon->http)
+		goto fail;
+	if (add_signals(daemon) < 0) {
+		snprintf(error, sizeof(error), "signals cannot be handled: %s", strerror(errno));
+		goto fail;
+	}
+	daemon->devices = devices_new(daemon->hub, config->state_dir);
+	devices_apply(daemon->devices, config);
+	return EXIT_GOOD;
+fail:
+	log_error("%s", error);
+	return EXIT_RUNTIME;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+/* In the reverse order of start(). */
+static void stop(struct daemon *daemon)
+{
+	free_event(daemon->watchdog);
+	free_event(daemon->hangup);
+	free_event(daemon->interrupt);
+	free_event(daemon->term);
+	certificates_free(daemon->certificates);
+	http_front_free(daemon->http);
+	if (daemon->nut)
+		nut_server_free(daemon->nut);
+	devices_free(daemon->devices);
+	hub_free(daemon->hub);
+	event_base_free(daemon->base);
+	runtime_dir_close(&daemon->runtime_dir);
+	config_free(daemon->config);
+	libevent_global_shutdown();
+}
+
+int run(const struct options *options)
+{
+	struct daemon daemon = { .options = options, .runtime_dir = { .lock_fd = -1 } };
+	int rc;
+
+	log_open("ups2000d",
+		 options->log_target < 0 ? LOG_TARGET_AUTO : (enum log_target)options->log_target,
+		 options->log_level < 0 ? LOG_LEVEL_INFO : (enum log_level)options->log_level);
+	daemon.config = load_config(options, say_log);
+	if (!daemon.config)
+		return EXIT_CONFIG;
+	log_open("ups2000d", (enum log_target)daemon.config->log_target,
+		 (enum log_level)daemon.config->log_level);
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+
+	daemon.base = event_base_new();
+	if (!daemon.base) {
+		log_error("no event loop: %s", strerror(errno));
+		config_free(daemon.config);
+		return EXIT_RUNTIME;
+	}
+	daemon.hub = hub_new(daemon.base);
+	rc = start(&daemon);
+	if (rc == EXIT_GOOD) {
+		say_listening(&daemon);
+		say_ready(&daemon);
+		log_info("ups2000d " U2K_VERSION " is ready");
+		event_base_dispatch(daemon.base);
+	}
+	stop(&daemon);
+	return rc;
+}

@@ -1,0 +1,334 @@
+#include "front/nut/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/networks.h"
+#include "util/util.h"
+#include <ups2000/ups.h>
+
+#define LOG_PART "nut"
+#include "util/log.h"
+
+static const char DEFAULT_PORT[] = "3493";
+static const int64_t WARN_EACH_US = 60 * U2K_SEC;
+static const char REFUSAL[] = "ERR ACCESS-DENIED\n";
+
+/* A clear word instead of a connection that hangs. */
+static void refuse(int fd)
+{
+	char waste[512];
+
+	(void)send(fd, REFUSAL, sizeof(REFUSAL) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	(void)recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
+	close(fd);
+}
+
+void listen_warn(struct nut_server *s, const char *what)
+{
+	int64_t now = clock_us();
+
+	if (s->warned_us && now - s->warned_us < WARN_EACH_US)
+		return;
+	s->warned_us = now;
+	log_warning("%s (%zu connections)", what, s->n_conns);
+}
+
+/* Descriptors are out: give up the spare one to take the client from the backlog and refuse it. */
+static bool refuse_with_spare(struct nut_server *s, int listener)
+{
+	int fd;
+
+	listen_warn(s, "no file descriptor is left: clients are refused");
+	if (s->spare_fd < 0)
+		return false;
+	close(s->spare_fd);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		refuse(fd);
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+static void accept_one(struct nut_server *s, int fd, const union address *peer)
+{
+	unsigned room = server_room(s);
+	unsigned kept = room > 4 * LOCAL_SLOTS ? LOCAL_SLOTS : 0;
+
+	if (!access_allows(s, ACCESS_CONNECT, peer)) {
+		listen_warn(s, "an address that may not connect is refused");
+		refuse(fd);
+		return;
+	}
+	if (s->n_conns >= room || (s->n_conns + kept >= room && !address_is_loopback(&peer->sa))) {
+		listen_warn(s, "max-connections is reached: clients are refused");
+		refuse(fd);
+		return;
+	}
+	if (!conn_new(s, fd, peer)) {
+		listen_warn(s, "connections-per-address is reached: a client is refused");
+		refuse(fd);
+	}
+}
+
+void listen_resume_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct nut_server *s = arg;
+	struct listener *l;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH (l, &s->listeners, node)
+		for (size_t i = 0; i < ARRAY_SIZE(l->events); i++)
+			if (l->events[i])
+				event_add(l->events[i], NULL);
+}
+
+/* Without a spare descriptor the client stays in the backlog: look again later, do not spin. */
+static void out_of_descriptors(struct nut_server *s, int listener)
+{
+	static const struct timeval later = { 0, 100000 };
+	struct listener *l;
+
+	if (refuse_with_spare(s, listener))
+		return;
+	TAILQ_FOREACH (l, &s->listeners, node)
+		for (size_t i = 0; i < ARRAY_SIZE(l->events); i++)
+			if (l->events[i])
+				event_del(l->events[i]);
+	evtimer_add(s->accept_timer, &later);
+}
+
+static void accept_cb(evutil_socket_t listener, short what, void *arg)
+{
+	struct nut_server *s = ((struct listener *)arg)->server;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		union address peer = { 0 };
+		socklen_t len = sizeof(peer);
+		int fd = accept4(listener, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			accept_one(s, fd, &peer);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE)
+			out_of_descriptors(s, listener);
+		else if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		return;
+	}
+}
+
+static void close_listener(struct nut_server *s, struct listener *l)
+{
+	TAILQ_REMOVE(&s->listeners, l, node);
+	for (size_t i = 0; i < ARRAY_SIZE(l->fds); i++) {
+		if (l->events[i])
+			event_free(l->events[i]);
+		if (l->fds[i] >= 0)
+			close(l->fds[i]);
+	}
+	free(l->where);
+	free(l);
+}
+
+void listen_close_all(struct nut_server *s)
+{
+	struct listener *l;
+
+	while ((l = TAILQ_FIRST(&s->listeners)))
+		close_listener(s, l);
+}
+
+/*
+ * "host:port", "[v6]:port", "host", "v6" or "*": host and port apart. Returns NULL, or what is
+ * wrong.
+ */
+static const char *split(const char *where, char host[256], char port[32])
+{
+	const char *end = strrchr(where, ':');
+	const char *begin = where;
+	size_t len;
+
+	snprintf(port, 32, "%s", DEFAULT_PORT);
+	if (*where == '[') {
+		const char *bracket = strchr(where, ']');
+
+		if (!bracket || (bracket[1] && bracket[1] != ':'))
+			return "the form is \"[address]:port\"";
+		begin = where + 1;
+		len = (size_t)(bracket - begin);
+		end = bracket[1] ? bracket + 1 : NULL;
+	} else {
+		if (end && strchr(where, ':') != end)
+			end = NULL; /* a bare IPv6 address */
+		len = end ? (size_t)(end - where) : strlen(where);
+	}
+	if (len == 0 || len >= 256)
+		return "the form is \"address:port\"";
+	memcpy(host, begin, len);
+	host[len] = '\0';
+	if (!end)
+		return NULL;
+
+	char *rest;
+	unsigned long number = strtoul(end + 1, &rest, 10);
+
+	if (end[1] < '0' || end[1] > '9' || *rest || number > 65535)
+		return "the port must be a number from 0 to 65535";
+	snprintf(port, 32, "%lu", number);
+	return NULL;
+}
+
+/* Returns the descriptor, or -1 and errno. */
+static int open_socket(const struct addrinfo *ai)
+{
+	int on = 1;
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static bool add_socket(struct listener *l, size_t i, const struct addrinfo *ai)
+{
+	l->fds[i] = open_socket(ai);
+	if (l->fds[i] < 0)
+		return false;
+	l->events[i] = event_new(l->server->base, l->fds[i], EV_READ | EV_PERSIST, accept_cb, l);
+	event_add(l->events[i], NULL);
+	return true;
+}
+
+static bool fail(char *error, size_t size, const char *where, const char *why)
+{
+	snprintf(error, size, "cannot listen on %s: %s", where, why);
+	return false;
+}
+
+static bool open_listener(struct nut_server *s, const char *where, char *error, size_t size)
+{
+	char host[256], port[32];
+	const char *wrong = split(where, host, port);
+	bool any = strcmp(host, "*") == 0;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo *list;
+
+	if (wrong)
+		return fail(error, size, where, wrong);
+
+	int rc = getaddrinfo(any ? NULL : host, port, &hints, &list);
+
+	if (rc)
+		return fail(error, size, where, gai_strerror(rc));
+
+	struct listener *l = xcalloc(1, sizeof(*l));
+	int first_errno = 0;
+	size_t n = 0;
+
+	l->server = s;
+	l->where = xstrdup(where);
+	l->fds[0] = l->fds[1] = -1;
+	TAILQ_INSERT_TAIL(&s->listeners, l, node);
+	for (const struct addrinfo *ai = list; ai && n < ARRAY_SIZE(l->fds); ai = ai->ai_next) {
+		if (n && ai->ai_family == list->ai_family)
+			continue; /* at most one of each family */
+		if (add_socket(l, n, ai))
+			n++;
+		else if (!first_errno)
+			first_errno = errno;
+	}
+	freeaddrinfo(list);
+	/* a name may stand for a family this host does not have; a taken address is always told */
+	if (n && (first_errno == 0 || first_errno == EAFNOSUPPORT || first_errno == EADDRNOTAVAIL))
+		return true;
+	close_listener(s, l);
+	return fail(error, size, where, strerror(first_errno));
+}
+
+static struct listener *find(const struct nut_server *s, const char *where)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &s->listeners, node)
+		if (strcmp(l->where, where) == 0)
+			return l;
+	return NULL;
+}
+
+static bool wanted(const struct listener *l, char *const *where, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(l->where, where[i]) == 0)
+			return true;
+	return false;
+}
+
+bool listen_configure(struct nut_server *s, char *const *where, size_t n, char *error, size_t size)
+{
+	char **closed = NULL;
+	size_t n_closed = 0;
+	struct listener *l, *next;
+	bool ok = true;
+
+	/* first close: 0.0.0.0:3493 cannot be bound while 127.0.0.1:3493 is */
+	for (l = TAILQ_FIRST(&s->listeners); l; l = next) {
+		next = TAILQ_NEXT(l, node);
+		if (wanted(l, where, n))
+			continue;
+		closed = xrealloc(closed, (n_closed + 1) * sizeof(*closed));
+		closed[n_closed++] = xstrdup(l->where);
+		close_listener(s, l);
+	}
+	for (size_t i = 0; i < n && ok; i++) {
+		l = find(s, where[i]);
+		if (l) { /* keep, in the order of the configuration */
+			TAILQ_REMOVE(&s->listeners, l, node);
+			TAILQ_INSERT_TAIL(&s->listeners, l, node);
+		} else {
+			ok = open_listener(s, where[i], error, size);
+		}
+	}
+	for (size_t i = 0; i < n_closed; i++) {
+		char ignored[256];
+
+		if (!ok)
+			open_listener(s, closed[i], ignored, sizeof(ignored));
+		free(closed[i]);
+	}
+	free(closed);
+	return ok;
+}
+
+unsigned nut_server_port(const struct nut_server *s, size_t i)
+{
+	union address addr;
+	socklen_t len = sizeof(addr);
+	const struct listener *l = TAILQ_FIRST(&s->listeners);
+
+	while (l && i--)
+		l = TAILQ_NEXT(l, node);
+	if (!l || getsockname(l->fds[0], &addr.sa, &len) < 0)
+		return 0;
+	return ntohs(addr.sa.sa_family == AF_INET6 ? addr.in6.sin6_port : addr.in.sin_port);
+}
