@@ -1,0 +1,6 @@
+u2k_unit(driver_conf u2k_driver)
+u2k_unit(driver_request u2k_driver)
+u2k_unit(driver_lines u2k_driver)
+u2k_unit(driver_server u2k_driver)
+u2k_fuzz(ups_conf u2k_driver)
+u2k_fuzz(driver_socket u2k_driver)
