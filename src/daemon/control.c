@@ -158,7 +158,7 @@ static void fail_all(struct control *control)
 			continue;
 		control->orders[i].token = 0;
 		hub_order_end(control->ups, control->orders[i].order, U2K_FAILED, 0,
-			      "the UPS was configured anew before the outcome was seen");
+			      "the daemon let go of the UPS before the outcome was seen");
 	}
 }
 
