@@ -13,8 +13,9 @@ struct user {
 	int64_t not_before_us;	    /* it passed its turn: do not ask again at once */
 	int64_t rtt_us, rtt_var_us; /* how long its device takes to begin answering */
 	unsigned timeouts;	    /* in a row */
-	int64_t turn_us;	    /* what one of its turns takes of the line */
-	unsigned late;		    /* late answers since the last prompt one */
+	unsigned unheard; /* of these the last ones without a single byte: lost, or it is busy */
+	int64_t turn_us;  /* what one of its turns takes of the line */
+	unsigned late;	  /* late answers since the last prompt one */
 };
 
 /* A request whose answer may still come, or come again. At most one for each question. */
@@ -75,9 +76,14 @@ enum {
 	SLOW_AFTER = 3,	       /* late answers in a row */
 	JITTER_US = 60000,     /* of this side: USB latency, a busy machine */
 	REPEAT_US = 500000,    /* an answer may come a second time this much later */
-	MUTE_AFTER = 8,	       /* timeouts in a row: no bad luck any more */
-	MUTE_SHARE = 3,	       /* mute devices leave the others this many times their own time */
-	GONE_AFTER = 60,       /* timeouts in a row: it will hardly be back in a moment */
+	/*
+	 * Timeouts in a row: once may be a lost frame; more of them may be a device that is busy, and
+	 * asking it on would only make its backlog longer.
+	 */
+	BACK_OFF_AFTER = 1,
+	MUTE_AFTER = 8,	 /* timeouts in a row: no bad luck any more */
+	MUTE_SHARE = 3,	 /* mute devices leave the others this many times their own time */
+	GONE_AFTER = 60, /* timeouts in a row: it will hardly be back in a moment */
 	GONE_PAUSE_US = 10000000,
 	SLOW_TURN_US = 300000, /* who takes longer leaves the others as much afterwards */
 	GATEWAY_MAX_US = 6000000,
@@ -218,7 +224,8 @@ static int64_t allowance_us(const struct line *line, const struct user *user)
 	if (base >= p->max_allowance_us) /* a device known to be slow */
 		return base < SLOW_MAX_US ? base : SLOW_MAX_US;
 	backed_off = base;
-	for (unsigned i = MUTE_AFTER; i <= user->timeouts && backed_off < p->max_allowance_us; i++)
+	for (unsigned i = BACK_OFF_AFTER;
+	     line->n_users == 1 && i <= user->unheard && backed_off < p->max_allowance_us; i++)
 		backed_off *= 2;
 	return backed_off < p->max_allowance_us ? backed_off : p->max_allowance_us;
 }
@@ -354,6 +361,7 @@ static void finish_answered(struct line *line, const struct frame *frame, int64_
 		line->stats.exceptions++;
 	learn_rtt(line->owner, rtt);
 	line->owner->timeouts = 0;
+	line->owner->unheard = 0;
 	line->owner->late = 0;
 	line->stats.rtt_us = (uint32_t)line->owner->rtt_us;
 	if (line->gap_us > line->params.gap_us)
@@ -392,6 +400,7 @@ static void finish_unanswered(struct line *line, int64_t now_us)
 	leave_ghost(line, !awaits_late(line) && line->rx.noise >= reply_bytes(&line->request) / 2);
 	line->stats.timeouts++;
 	owner->timeouts++;
+	owner->unheard = line->last_rx_us > line->sent_us ? 0 : owner->unheard + 1;
 	if (owner->timeouts <= MUTE_AFTER)
 		line->gap_us = line->gap_us * 2 < GAP_MAX_US ? line->gap_us * 2 : GAP_MAX_US;
 	learn_turn(line, owner, now_us);
@@ -463,6 +472,7 @@ static void deliver_late(struct line *line, const struct frame *frame, int64_t n
 		user->rtt_var_us = user->rtt_us / 16;
 	}
 	user->timeouts = 0;
+	user->unheard = 0;
 	user->not_before_us = 0;
 	user->ops->answer(user->user, &answer, now_us);
 }
@@ -533,6 +543,7 @@ void line_link(struct line *line, bool up, int64_t now_us)
 	line->request.shape = (struct line_shape){ 0 };
 	for (size_t i = 0; i < line->n_users; i++) {
 		line->users[i].timeouts = 0;
+		line->users[i].unheard = 0;
 		line->users[i].rtt_us = 0;
 		line->users[i].not_before_us = 0;
 	}
