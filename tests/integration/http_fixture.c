@@ -20,6 +20,7 @@
 
 /* Orders go on for a while here; what they come to is told by their name. */
 struct pending_order {
+	struct pending_order *next;
 	struct hub_ups *ups;
 	struct hub_order *order;
 	struct event *timer;
@@ -32,6 +33,20 @@ struct fixture {
 	struct event *fresh;
 	bool stale;
 };
+
+/* Orders that were still under way when the test ended. */
+static struct pending_order *all_pending;
+
+static void free_pending(struct pending_order *pending)
+{
+	struct pending_order **p = &all_pending;
+
+	while (*p != pending)
+		p = &(*p)->next;
+	*p = pending->next;
+	event_free(pending->timer);
+	free(pending);
+}
 
 static void order_step(evutil_socket_t fd, short what, void *data)
 {
@@ -50,8 +65,7 @@ static void order_step(evutil_socket_t fd, short what, void *data)
 			      "the device did not do it");
 	else if (!pending->order->value || strcmp(pending->order->value, "never") != 0)
 		hub_order_end(pending->ups, pending->order, U2K_VERIFIED, 0, "seen in the device");
-	event_free(pending->timer);
-	free(pending);
+	free_pending(pending);
 }
 
 static void take_order(void *backend, struct hub_ups *ups, struct hub_order *order)
@@ -68,6 +82,8 @@ static void take_order(void *backend, struct hub_ups *ups, struct hub_order *ord
 	pending->ups = ups;
 	pending->order = order;
 	pending->timer = event_new(fixture->base, -1, 0, order_step, pending);
+	pending->next = all_pending;
+	all_pending = pending;
 	event_add(pending->timer, &pause);
 }
 
@@ -215,6 +231,8 @@ int main(int argc, char **argv)
 	bufferevent_free(input);
 	event_free(fixture.fresh);
 	http_front_free(front);
+	while (all_pending)
+		free_pending(all_pending);
 	hub_free(fixture.hub);
 	event_base_free(fixture.base);
 	return 0;

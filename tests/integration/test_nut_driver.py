@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from nut import upsmon_runs
 from nut_site import UPSDRVCTL, Site
 from sim import Sim, wait_until
 
@@ -652,6 +653,7 @@ def test_upsmon_shutdown_rehearsal(sim):
             f'SHUTDOWNCMD "touch {halted}"\nPOLLFREQ 1\nPOLLFREQALERT 1\nHOSTSYNC 2\n'
             f"DEADTIME 15\nPOWERDOWNFLAG {flag}\nFINALDELAY 0\nRUN_AS_USER root\n"
         )
+        wait_until(lambda: not upsmon_runs(), 30, "the end of another upsmon")
         upsmon = subprocess.Popen(
             ["/sbin/upsmon" if not pathlib.Path("/lib/nut/upsmon").exists() else "/lib/nut/upsmon",
              "-F", "-u", "root"],
