@@ -56,6 +56,11 @@ struct devices *devices_new(struct hub *hub, const char *state_dir)
 	return devices;
 }
 
+struct keep *devices_keep(const struct devices *devices)
+{
+	return devices->keep;
+}
+
 static struct shared_port *get_port(struct devices *devices, const struct config_ups *config,
 				    char *error, size_t error_size)
 {

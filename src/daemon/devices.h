@@ -2,6 +2,7 @@
 
 struct config;
 struct hub;
+struct keep;
 
 /*
  * What the configuration names, brought to life: a port per path, a UPS behind each, its values in
@@ -12,6 +13,8 @@ struct devices;
 /** state_dir: where orders, delays and debts are kept over a restart. */
 struct devices *devices_new(struct hub *hub, const char *state_dir);
 void devices_free(struct devices *devices);
+/** The state directory, for what else is kept there; lives as long as devices. */
+struct keep *devices_keep(const struct devices *devices);
 
 /**
  * Have exactly the UPSes of this configuration, in its order. One that is described as before keeps

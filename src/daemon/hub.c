@@ -13,6 +13,7 @@
 
 static const int64_t FIRST_WAIT_US = 1500 * U2K_MSEC;
 static const int64_t STALE_US = 10 * U2K_SEC;
+static const int64_t RETURN_US = 60 * U2K_SEC; /* in which clients of before are back */
 
 void hub__tell_changed(struct hub *hub, struct hub_ups *ups, uint64_t mask)
 {
@@ -277,6 +278,8 @@ void hub_fsd_set(struct hub_ups *ups, const char *user, const char *from)
 	if (ups->fsd)
 		return;
 	ups->fsd = true;
+	ups->fsd_us = clock_us();
+	ups->fsd_logins = ups->logins;
 	hub__tell_changed(ups->hub, ups, U2K_CHANGED_FLAGS);
 	hub_event(ups->hub, "fsd", "alert", ups->name, NULL,
 		  "Forced shutdown (FSD) announced by %s from %s.", user && *user ? user : "nobody",
@@ -288,7 +291,36 @@ void hub_fsd_clear(struct hub_ups *ups, const char *why)
 	if (!ups->fsd)
 		return;
 	ups->fsd = false;
+	ups->fsd_logins = 0;
 	hub__tell_changed(ups->hub, ups, U2K_CHANGED_FLAGS);
 	hub_event(ups->hub, "fsd-cleared", "info", ups->name, NULL,
 		  "Forced shutdown (FSD) cleared: %s.", why);
+}
+
+void hub_fsd_restore(struct hub_ups *ups)
+{
+	ups->fsd = true;
+	ups->fsd_us = clock_us() + RETURN_US;
+	ups->fsd_logins = ups->logins;
+	hub__tell_changed(ups->hub, ups, U2K_CHANGED_FLAGS);
+}
+
+static bool before_fsd(const struct hub_ups *ups, int64_t since_us)
+{
+	return ups->fsd && since_us <= ups->fsd_us;
+}
+
+int64_t hub_login(struct hub_ups *ups)
+{
+	int64_t now = clock_us();
+
+	ups->logins++;
+	ups->fsd_logins += before_fsd(ups, now);
+	return now;
+}
+
+void hub_logout(struct hub_ups *ups, int64_t since_us)
+{
+	ups->logins--;
+	ups->fsd_logins -= before_fsd(ups, since_us);
 }

@@ -51,8 +51,10 @@ struct hub_ups {
 	struct nut_store *store;
 	struct u2k_snapshot snap;
 	bool fsd;
-	unsigned logins; /* NUT LOGINs on all its names; kept by the NUT front end */
-	void *backend;	 /* the back end's; NULL if it has none */
+	int64_t fsd_us;	     /* who logged in up to then shall leave because of it */
+	unsigned logins;     /* NUT LOGINs on all its names; hub_login(), hub_logout() */
+	unsigned fsd_logins; /* of these, since before fsd_us */
+	void *backend;	     /* the back end's; NULL if it has none */
 	const struct hub_backend *ops;
 };
 
@@ -117,6 +119,15 @@ void hub_publish(struct hub_ups *ups, const struct u2k_snapshot *snap, uint64_t 
 /** Latch FSD (idempotent; an event the first time). Cleared by hub_fsd_clear() only. */
 void hub_fsd_set(struct hub_ups *ups, const char *user, const char *from);
 void hub_fsd_clear(struct hub_ups *ups, const char *why);
+/**
+ * Latch FSD again after a restart of the daemon, before anybody is answered. Who logs in within the
+ * first minute counts as one from before: upsmons come back within seconds.
+ */
+void hub_fsd_restore(struct hub_ups *ups);
+
+/** A client logged in; returns what hub_logout() wants. */
+int64_t hub_login(struct hub_ups *ups);
+void hub_logout(struct hub_ups *ups, int64_t since_us);
 
 /**
  * Hand an order to the UPS's back end. Strings are copied. Never NULL; the order lives for

@@ -7,7 +7,7 @@
 #include <event2/event.h>
 
 /* What the files of the hub share: hub.c (UPSes, fronts), events.c (ring), orders.c, watch.c. */
-enum { HUB_FRONTS_MAX = 16, HUB_ORDERS_MAX = 4096, HUB_ORDER_BUCKETS = 256, HUB_KINDS_MAX = 64 };
+enum { HUB_FRONTS_MAX = 16, HUB_ORDERS_MAX = 4096, HUB_ORDER_BUCKETS = 256, HUB_KINDS_MAX = 128 };
 
 struct order {
 	struct hub_order pub;

@@ -20,7 +20,7 @@
 #define LOG_PART "keep"
 #include "util/log.h"
 
-enum { FILE_MAX = 16384, STACK_SIZE = 256 * 1024 };
+enum { FILE_MAX = 16384, TEXT_MAX = 256 * 1024, STACK_SIZE = 256 * 1024 };
 
 struct job {
 	STAILQ_ENTRY(job) queue;
@@ -398,19 +398,12 @@ void keep_free(struct keep *keep)
 	free(keep);
 }
 
-void keep_save(struct keep *keep, const char *ups, const struct kept *kept, keep_cb cb, void *user)
+/* Takes path and text. */
+static void save(struct keep *keep, char *path, char *text, keep_cb cb, void *user)
 {
-	struct job *job, *waiting;
-	char *text;
+	struct job *job = xcalloc(1, sizeof(*job)), *waiting;
 
-	if (!keep->running) {
-		if (cb)
-			cb(user, false);
-		return;
-	}
-	text = to_text(keep, kept);
-	job = xcalloc(1, sizeof(*job));
-	job->path = path_of(keep, ups);
+	job->path = path;
 	job->text = text;
 	job->cb = cb;
 	job->user = user;
@@ -433,6 +426,46 @@ void keep_save(struct keep *keep, const char *ups, const struct kept *kept, keep
 	STAILQ_INSERT_TAIL(&keep->todo, job, queue);
 	pthread_cond_signal(&keep->more);
 	pthread_mutex_unlock(&keep->lock);
+}
+
+void keep_save(struct keep *keep, const char *ups, const struct kept *kept, keep_cb cb, void *user)
+{
+	if (keep->running)
+		save(keep, path_of(keep, ups), to_text(keep, kept), cb, user);
+	else if (cb)
+		cb(user, false);
+}
+
+void keep_save_text(struct keep *keep, const char *file, const char *text, keep_cb cb, void *user)
+{
+	if (keep->running)
+		save(keep, xasprintf("%s/%s", keep->dir, file), xstrdup(text), cb, user);
+	else if (cb)
+		cb(user, false);
+}
+
+char *keep_load_text(const struct keep *keep, const char *file)
+{
+	char *path = xasprintf("%s/%s", keep->dir, file);
+	char *text = xmalloc(TEXT_MAX);
+	FILE *stream = fopen(path, "re");
+	size_t len = 0;
+
+	if (stream) {
+		len = fread(text, 1, TEXT_MAX - 1, stream);
+		fclose(stream);
+	}
+	free(path);
+	text[len] = '\0';
+	if (len)
+		return text;
+	free(text);
+	return NULL;
+}
+
+const char *keep_boot_id(const struct keep *keep)
+{
+	return keep->boot_id;
 }
 
 static void forget_in(struct jobs *jobs, const void *user)

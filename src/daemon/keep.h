@@ -37,6 +37,14 @@ bool keep_parse(const char *text, size_t len, struct kept *kept);
 
 typedef void (*keep_cb)(void *user, bool ok);
 
+/** The id of this boot, or "" if the system tells none. */
+const char *keep_boot_id(const struct keep *keep);
+
+/** Another file of the state directory; its text, or NULL. free() it. Blocks, for the start only. */
+char *keep_load_text(const struct keep *keep, const char *file);
+/** As keep_save(), for such a file. file must not end in ".json": those are the UPSes'. */
+void keep_save_text(struct keep *keep, const char *file, const char *text, keep_cb cb, void *user);
+
 /** Write; kept is copied, ups too. cb is called from the loop when it is on disk, or failed. */
 void keep_save(struct keep *keep, const char *ups, const struct kept *kept, keep_cb cb, void *user);
 /** user is going away: its callbacks must not be called any more. */

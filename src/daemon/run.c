@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 #include "daemon/devices.h"
 #include "daemon/hub.h"
+#include "daemon/latch.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/runtime_dir.h"
@@ -33,6 +34,7 @@ struct daemon {
 	struct nut_server *nut;
 	struct http_front *http;
 	struct devices *devices;
+	struct latch *latch;
 	struct certificates *certificates;
 	struct runtime_dir runtime_dir;
 	struct event *term, *interrupt, *hangup, *watchdog;
@@ -322,7 +324,9 @@ static int start(struct daemon *daemon)
 		goto fail;
 	}
 	daemon->devices = devices_new(daemon->hub, config->state_dir);
+	daemon->latch = latch_new(daemon->hub, devices_keep(daemon->devices));
 	devices_apply(daemon->devices, config);
+	latch_restore(daemon->latch); /* before the loop: nobody was answered yet */
 	return EXIT_GOOD;
 fail:
 	log_error("%s", error);
@@ -346,6 +350,7 @@ static void stop(struct daemon *daemon)
 	http_front_free(daemon->http);
 	if (daemon->nut)
 		nut_server_free(daemon->nut);
+	latch_free(daemon->latch);
 	devices_free(daemon->devices);
 	hub_free(daemon->hub);
 	event_base_free(daemon->base);

@@ -502,14 +502,14 @@ static void test_kinds_are_interned_and_bounded(void **state)
 	struct rig *rig = *state;
 	char kind[16];
 
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 200; i++) {
 		snprintf(kind, sizeof(kind), "kind-%u", i);
 		hub_event(rig->hub, kind, "nonsense", NULL, NULL, "x");
 	}
 	memset(kind, 'x', sizeof(kind) - 1);
 	assert_string_equal(hub_event_after(rig->hub, 0)->kind, "kind-0");
 	assert_string_equal(hub_event_after(rig->hub, 0)->severity, "info");
-	assert_string_equal(hub_event_after(rig->hub, 99)->kind, "other");
+	assert_string_equal(hub_event_after(rig->hub, 199)->kind, "other");
 }
 
 static void test_restart_forgets_the_device(void **state)
@@ -526,6 +526,43 @@ static void test_restart_forgets_the_device(void **state)
 	hub_ups_rename(rig->ups, NULL, NULL, 0);
 	assert_null(hub_find(rig->hub, "main"));
 	assert_ptr_equal(hub_find(rig->hub, "rack"), rig->ups);
+}
+
+static void test_logins_from_before_fsd(void **state)
+{
+	struct rig *rig = *state;
+	int64_t early = hub_login(rig->ups), other = hub_login(rig->ups), late;
+
+	hub_logout(rig->ups, other);
+	assert_int_equal(rig->ups->fsd_logins, 0);
+	hub_fsd_set(rig->ups, "a", "b");
+	assert_int_equal(rig->ups->fsd_logins, 1);
+	while (clock_us() <= rig->ups->fsd_us) {
+	}
+	late = hub_login(rig->ups); /* a host that has come back */
+	assert_int_equal(rig->ups->logins, 2);
+	assert_int_equal(rig->ups->fsd_logins, 1);
+	hub_logout(rig->ups, early);
+	assert_int_equal(rig->ups->fsd_logins, 0);
+	hub_fsd_clear(rig->ups, "test");
+	hub_logout(rig->ups, late);
+	assert_int_equal(rig->ups->logins, 0);
+	assert_int_equal(rig->ups->fsd_logins, 0);
+}
+
+static void test_fsd_restored_is_silent_and_expects_clients_back(void **state)
+{
+	struct rig *rig = *state;
+	unsigned events = rig->events;
+	int64_t since;
+
+	hub_fsd_restore(rig->ups);
+	assert_true(rig->ups->fsd);
+	assert_int_equal(rig->events, events);
+	since = hub_login(rig->ups);
+	assert_int_equal(rig->ups->fsd_logins, 1);
+	hub_logout(rig->ups, since);
+	assert_int_equal(rig->ups->fsd_logins, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -553,6 +590,8 @@ int main(void)
 		TEST(test_event_ring),
 		TEST(test_kinds_are_interned_and_bounded),
 		TEST(test_restart_forgets_the_device),
+		TEST(test_logins_from_before_fsd),
+		TEST(test_fsd_restored_is_silent_and_expects_clients_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

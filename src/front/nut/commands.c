@@ -329,7 +329,7 @@ static enum verdict cmd_login(struct conn *conn, const struct nut_line *line)
 		return ups ? verdict : DONE;
 	if (!conn->eof) { /* a half-closed client is nobody to wait for */
 		conn->login = ups;
-		ups->logins++;
+		conn->login_us = hub_login(ups);
 		TAILQ_INSERT_TAIL(&conn->server->logged_in, conn, login_node);
 	}
 	return reply_line(conn, "OK");

@@ -31,7 +31,7 @@ void conn_logout(struct conn *conn)
 {
 	if (!conn->login)
 		return;
-	conn->login->logins--;
+	hub_logout(conn->login, conn->login_us);
 	conn->login = NULL;
 	TAILQ_REMOVE(&conn->server->logged_in, conn, login_node);
 }

@@ -101,6 +101,7 @@ struct conn {
 	size_t out_off, out_len;
 	char *username, *password;
 	struct hub_ups *login;
+	int64_t login_us; /* hub_login()'s */
 	struct auth_wait auth_wait;
 	struct secure *secure; /* NULL: in clear */
 	struct peer *known;    /* what is known of its address */
