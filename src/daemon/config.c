@@ -1,6 +1,7 @@
 #include "daemon/config_build.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,11 +39,20 @@ static void free_texts(char **list, size_t n)
 	free(list);
 }
 
-static void listen_on_loopback(struct config *config)
+static void listen_on_loopback(char ***list, size_t *n, unsigned port)
 {
-	add_text(&config->nut_listen, &config->n_nut_listen, "127.0.0.1:3493");
+	char where[32];
+
+	snprintf(where, sizeof(where), "127.0.0.1:%u", port);
+	add_text(list, n, where);
+	snprintf(where, sizeof(where), "[::1]:%u", port);
 	if (has_loopback6())
-		add_text(&config->nut_listen, &config->n_nut_listen, "[::1]:3493");
+		add_text(list, n, where);
+}
+
+static void http_on_loopback(struct config *config)
+{
+	listen_on_loopback(&config->http_listen, &config->n_http_listen, 8493);
 }
 
 void config__defaults(struct config *config)
@@ -72,7 +82,8 @@ struct config *config_default(const char *port)
 	struct config *config = xcalloc(1, sizeof(*config));
 
 	config__defaults(config);
-	listen_on_loopback(config);
+	listen_on_loopback(&config->nut_listen, &config->n_nut_listen, 3493);
+	http_on_loopback(config);
 	add_ups(config, "ups")->port = xstrdup(port);
 	return config;
 }
@@ -384,6 +395,26 @@ static void check_ups_against_others(const struct config *config, cfg_t *root, s
 	}
 }
 
+static void check_twice(const cfg_t *section, char *const *listen, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(listen[i], listen[j]) == 0)
+				config__say(true, config__line(section, "listen", i),
+					    "listen address %s stands here twice. Keep one",
+					    listen[i]);
+}
+
+/* listen = {} is not the same as no listen. */
+static void build_http(struct config *config, cfg_t *http)
+{
+	get_list(http, "listen", &config->http_listen, &config->n_http_listen);
+	if (!(cfg_getopt(http, "listen")->flags & CFGF_MODIFIED))
+		http_on_loopback(config);
+	check_twice(http, config->http_listen, config->n_http_listen);
+	get_list(http, "names", &config->http_names, &config->n_http_names);
+}
+
 static void build_tls(struct config *config, cfg_t *nut, cfg_t *tls)
 {
 	const char *text = text_of(nut, "require-tls");
@@ -430,13 +461,8 @@ void config__build(struct config *config, cfg_t *root)
 	get_list(nut, "listen", &config->nut_listen, &config->n_nut_listen);
 	config->nut_listen_given = config->n_nut_listen > 0;
 	if (!config->nut_listen_given)
-		listen_on_loopback(config);
-	for (size_t i = 0; i < config->n_nut_listen; i++)
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(config->nut_listen[i], config->nut_listen[j]) == 0)
-				config__say(true, config__line(nut, "listen", i),
-					    "listen address %s stands here twice. Keep one",
-					    config->nut_listen[i]);
+		listen_on_loopback(&config->nut_listen, &config->n_nut_listen, 3493);
+	check_twice(nut, config->nut_listen, config->n_nut_listen);
 	get_number(nut, "max-connections", &config->nut_max_connections);
 	get_number(nut, "tracking-delay", &config->nut_tracking_delay);
 	get_number(nut, "connections-per-address", &config->nut_per_address);
@@ -444,12 +470,7 @@ void config__build(struct config *config, cfg_t *root)
 	build_tls(config, nut, cfg_getsec(root, "tls"));
 	build_access(&config->access, cfg_getsec(root, "access"));
 
-	get_list(http, "listen", &config->http_listen, &config->n_http_listen);
-	if (config->n_http_listen)
-		config__say(
-			false, config__line(http, "listen", 0),
-			"http listen is understood but not served by this version: HTTP is on the local "
-			"socket only");
+	build_http(config, http);
 
 	get_text(root, "state-dir", &config->state_dir);
 	get_text(root, "runtime-dir", &config->runtime_dir);
@@ -486,6 +507,7 @@ void config_free(struct config *config)
 	free(config->users);
 	free_texts(config->nut_listen, config->n_nut_listen);
 	free_texts(config->http_listen, config->n_http_listen);
+	free_texts(config->http_names, config->n_http_names);
 	networks_close(&config->access.connect);
 	networks_close(&config->access.login);
 	networks_close(&config->access.set);

@@ -81,8 +81,10 @@ struct config {
 	unsigned nut_failed_logins; /* per address until it is refused, 0 = no limit */
 	struct config_access access;
 	char *tls_certificate, *tls_key; /* NULL: our own; key NULL: in the certificate's file */
-	char **http_listen;		 /* parsed; served by a later version */
+	char **http_listen;		 /* as nut_listen; none: no HTTP on TCP */
 	size_t n_http_listen;
+	char **http_names; /* what clients may call this host, besides localhost and addresses */
+	size_t n_http_names;
 	char *socket; /* path of the local API's unix socket; NULL: in the runtime directory */
 	char *state_dir, *runtime_dir;	  /* NULL: chosen at start (runtime_dir.h) */
 	char *run_as_user, *run_as_group; /* NULL: not configured */

@@ -201,6 +201,26 @@ bool check_listen(const char *value, char *why, size_t size)
 	return true;
 }
 
+bool check_http_listen(const char *value, char *why, size_t size)
+{
+	if (check_listen(value, why, size))
+		return true;
+	BAD("\"%.64s\" is no address to listen on. Write \"127.0.0.1:8493\", \"[::1]:8493\" or "
+	    "\"*:8493\"",
+	    value);
+}
+
+bool check_host_name(const char *value, char *why, size_t size)
+{
+	size_t len = strlen(value);
+
+	if (len == 0 || len > 253 || !is_host_name(value) || value[len - 1] == '.')
+		BAD("\"%.64s\" is no name of a host. Write it without port, like \"ups.example.org\"; "
+		    "addresses need not be named",
+		    value);
+	return true;
+}
+
 bool check_port(const char *value, char *why, size_t size)
 {
 	struct link_url url;

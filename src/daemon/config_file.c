@@ -70,7 +70,8 @@ static const struct key {
 	{ "access", "instcmd", KEY_LIST, 0, 0, check_network },
 	{ "access", "fsd", KEY_LIST, 0, 0, check_network },
 
-	{ "http", "listen", KEY_LIST, 0, 0, check_listen },
+	{ "http", "listen", KEY_LIST, 0, 0, check_http_listen },
+	{ "http", "names", KEY_LIST, 0, 0, check_host_name },
 
 	{ "user", "password", KEY_TEXT, 0, 0, check_password },
 	{ "user", "actions", KEY_LIST, 0, 0, check_action },

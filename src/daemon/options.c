@@ -16,6 +16,7 @@ enum {
 	OPT_CONFIG = 256,
 	OPT_PORT,
 	OPT_LISTEN,
+	OPT_HTTP,
 	OPT_STATE,
 	OPT_RUNTIME,
 	OPT_SOCKET,
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "http", required_argument, NULL, OPT_HTTP },
 	{ "state-dir", required_argument, NULL, OPT_STATE },
 	{ "runtime-dir", required_argument, NULL, OPT_RUNTIME },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -51,6 +53,7 @@ static const char help[] =
 	"  --port PORT         no file: serve the UPS at this serial port as \"ups\"\n"
 	"  --check-config      say whether the configuration is good, and end\n"
 	"  --listen ADDR:PORT  serve NUT clients here; may be repeated; port 0: any\n"
+	"  --http ADDR:PORT    serve the page and the API here; may be repeated; or: none\n"
 	"  --runtime-dir DIR   for the local socket (default /run/ups2000)\n"
 	"  --state-dir DIR     for what is kept (default /var/lib/ups2000)\n"
 	"  --socket PATH       the local socket (default DIR/ups2000.sock)\n"
@@ -114,6 +117,11 @@ static bool take(struct options *options, int option)
 					   (options->n_listen + 1) * sizeof(*options->listen));
 		options->listen[options->n_listen++] = optarg;
 		return true;
+	case OPT_HTTP:
+		options->http =
+			xrealloc(options->http, (options->n_http + 1) * sizeof(*options->http));
+		options->http[options->n_http++] = optarg;
+		return true;
 	case OPT_STATE:
 		options->state_dir = optarg;
 		return true;
@@ -143,14 +151,18 @@ static bool take(struct options *options, int option)
 	}
 }
 
+static bool check_http_or_none(const char *value, char *why, size_t size)
+{
+	return strcmp(value, "none") == 0 || check_http_listen(value, why, size);
+}
+
 /* What the values of options must look like. */
 static const struct {
 	int option;
 	check_fn check;
 } checks[] = {
-	{ OPT_PORT, check_port },
-	{ OPT_LISTEN, check_listen },
-	{ OPT_LEVEL, check_log_level },
+	{ OPT_PORT, check_port },	  { OPT_LISTEN, check_listen },
+	{ OPT_HTTP, check_http_or_none }, { OPT_LEVEL, check_log_level },
 	{ OPT_TARGET, check_log_target },
 };
 
@@ -197,6 +209,7 @@ int options_parse(struct options *options, int argc, char **argv)
 void options_free(struct options *options)
 {
 	free(options->listen);
+	free(options->http);
 	free(options->user);
 	free(options->group);
 }

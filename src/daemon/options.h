@@ -9,6 +9,8 @@ struct options {
 	const char *port;   /* run without a file for the UPS at this port */
 	const char **listen;
 	size_t n_listen;
+	const char **http; /* --http; "none" */
+	size_t n_http;
 	const char *state_dir, *runtime_dir, *socket;
 	char *user, *group;
 	int log_level, log_target; /* -1 = not given */

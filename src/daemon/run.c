@@ -60,6 +60,17 @@ static void replace(char **text, const char *with)
 	*text = xstrdup(with);
 }
 
+static void replace_list(char ***list, size_t *n, const char *const *with, size_t n_with)
+{
+	for (size_t i = 0; i < *n; i++)
+		free((*list)[i]);
+	free(*list);
+	*list = xcalloc(n_with + 1, sizeof(**list));
+	*n = n_with;
+	for (size_t i = 0; i < n_with; i++)
+		(*list)[i] = xstrdup(with[i]);
+}
+
 /* The file, or what stands for it, with the command line's word before it. */
 static struct config *load_config(const struct options *options, config_message_cb say)
 {
@@ -72,15 +83,12 @@ static struct config *load_config(const struct options *options, config_message_
 	if (!config)
 		return NULL;
 
-	if (options->n_listen) {
-		for (size_t i = 0; i < config->n_nut_listen; i++)
-			free(config->nut_listen[i]);
-		config->nut_listen = xrealloc(config->nut_listen,
-					      options->n_listen * sizeof(*config->nut_listen));
-		config->n_nut_listen = options->n_listen;
-		for (size_t i = 0; i < options->n_listen; i++)
-			config->nut_listen[i] = xstrdup(options->listen[i]);
-	}
+	if (options->n_listen)
+		replace_list(&config->nut_listen, &config->n_nut_listen, options->listen,
+			     options->n_listen);
+	if (options->n_http)
+		replace_list(&config->http_listen, &config->n_http_listen, options->http,
+			     strcmp(options->http[0], "none") == 0 ? 0 : options->n_http);
 	replace(&config->state_dir, options->state_dir);
 	replace(&config->runtime_dir, options->runtime_dir);
 	replace(&config->socket, options->socket);
@@ -134,6 +142,16 @@ static struct nut_server_config nut_config(const struct config *config)
 		.require_tls = config->nut_require_tls,
 		.per_address = config->nut_per_address,
 		.failed_logins = config->nut_failed_logins,
+	};
+}
+
+static struct http_front_config http_config(const struct config *config)
+{
+	return (struct http_front_config){
+		.listen = config->http_listen,
+		.n_listen = config->n_http_listen,
+		.names = config->http_names,
+		.n_names = config->n_http_names,
 	};
 }
 
@@ -218,6 +236,7 @@ static void reload(struct daemon *daemon)
 {
 	struct config *config = load_config(daemon->options, say_log);
 	struct nut_server_config nut;
+	struct http_front_config http;
 	char error[512];
 
 	if (!config) {
@@ -230,6 +249,8 @@ static void reload(struct daemon *daemon)
 	nut = nut_config(config);
 	if (!nut_server_configure(daemon->nut, &nut, error, sizeof(error)))
 		log_error("%s", error);
+	http = http_config(config);
+	http_front_configure(daemon->http, &http);
 	devices_apply(daemon->devices, config);
 	config_free(daemon->config);
 	daemon->config = config;
@@ -288,6 +309,7 @@ static int start(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 	struct nut_server_config nut = nut_config(config);
+	struct http_front_config http = http_config(config);
 	struct privileges privileges;
 	char error[512];
 
@@ -312,12 +334,15 @@ static int start(struct daemon *daemon)
 			error);
 		return EXIT_RUNTIME;
 	}
+	daemon->http = http_front_new(daemon->hub, NULL, error, sizeof(error));
+	if (!daemon->http)
+		goto fail;
+	http_front_configure(daemon->http, &http);
 	if (!privileges_drop(&privileges, error, sizeof(error)))
 		goto fail;
 	if (!start_tls(daemon))
 		return EXIT_RUNTIME;
-	daemon->http = http_front_new(daemon->hub, config->socket, error, sizeof(error));
-	if (!daemon->http)
+	if (!http_front_local(daemon->http, config->socket, error, sizeof(error)))
 		goto fail;
 	if (add_signals(daemon) < 0) {
 		snprintf(error, sizeof(error), "signals cannot be handled: %s", strerror(errno));

@@ -13,13 +13,14 @@ from sim import bin_dir, wait_until
 
 
 class Daemon:
-    """One ups2000d with its own directories, NUT on a free port of loopback.
+    """One ups2000d with its own directories, NUT on a free port of loopback, HTTP where http says.
 
     Give a port (`--port`) or the text of a configuration file. As a context manager it is ended by
     its process id.
     """
 
-    def __init__(self, port=None, config=None, args=(), env=None, listen=("127.0.0.1:0",)):
+    def __init__(self, port=None, config=None, args=(), env=None, listen=("127.0.0.1:0",),
+                 http=("none",)):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ups2000d-"))
         self.directory.chmod(0o755)
         self.config_path = self.directory / "ups2000.conf"
@@ -30,6 +31,7 @@ class Daemon:
         self.port = port
         self.args = [str(a) for a in args]
         self.listen = listen
+        self.http = http
         self.env = {**os.environ, **(env or {})}
         self.process = None
 
@@ -40,6 +42,7 @@ class Daemon:
             str(bin_dir() / "ups2000d"),
             *source,
             *listen,
+            *(word for where in self.http for word in ("--http", where)),
             "--runtime-dir",
             str(self.runtime_dir),
             "--state-dir",
@@ -72,6 +75,9 @@ class Daemon:
 
     def nut_ports(self):
         return [int(n) for n in re.findall(r"NUT clients are served on \S+:(\d+)", self.log())]
+
+    def http_ports(self):
+        return [int(n) for n in re.findall(r"the page and the API are at https?://\S+:(\d+)/", self.log())]
 
     def nut(self):
         return Nut(self.nut_ports()[0])

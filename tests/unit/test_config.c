@@ -336,8 +336,6 @@ static void test_warnings(void **state)
 		{ "user monuser { password = secret upsmon = primary networks = {\"10.0.0.7\"} }",
 		  "may do more than log in" },
 		{ "user nas { password = NAS }", "everybody knows" },
-		{ "http { listen = {\"127.0.0.1:8493\"} }",
-		  "test.conf:2: http listen is understood" },
 		{ "user \"a\" {}", "user \"a\" has no password and can never pass" },
 		{ "user \"a b\" { password = x upsmon = primary }", "upsmon cannot send" },
 		{ "user \"a\" { password = \"x#\" upsmon = primary }", "upsmon cannot send" },

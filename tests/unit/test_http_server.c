@@ -443,12 +443,13 @@ static void test_slow_sender_is_closed(void **state)
 	struct fixture *f = *state;
 	struct event_base *base = event_base_new();
 	struct evhttp *http = evhttp_new(base);
-	struct guard *guard = guard_new(base, http, 10, 50);
+	struct guard *guard = guard_new(base, 10, 50);
 	struct local_socket local;
 	char path[64], error[256];
 	int64_t deadline = clock_us() + PATIENCE_US;
 	struct client *client = xcalloc(1, sizeof(*client));
 
+	guard_watch(guard, http, NULL, NULL);
 	snprintf(path, sizeof(path), "%s/slow", f->dir);
 	assert_int_equal(local_listen(&local, path, error, sizeof(error)), 0);
 	evhttp_bind_listener(

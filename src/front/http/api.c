@@ -31,13 +31,18 @@ const char *api_status_text(int status)
 	} texts[] = {
 		{ 200, "OK" },
 		{ 202, "Accepted" },
+		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 409, "Conflict" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 421, "Misdirected Request" },
 		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
 		{ 502, "Bad Gateway" },
 		{ 503, "Service Unavailable" },
 	};

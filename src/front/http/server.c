@@ -1,19 +1,16 @@
-#include "front/http/front.h"
+#include "front/http/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "daemon/hub.h"
-#include "front/http/api.h"
-#include "front/http/guard.h"
-#include "front/http/local.h"
 #include "front/http/stream.h"
 #include "util/util.h"
 
@@ -21,99 +18,25 @@
 #include "util/log.h"
 
 enum {
-	CONNECTIONS_MAX = 256,
+	LOCAL_CONNECTIONS_MAX = 256,
+	TCP_CONNECTIONS_MAX = 2048,
 	HEADERS_MAX = 8 * 1024,
 	BODY_MAX = 64 * 1024,
 	IDLE_S = 30,
 	REQUEST_MS = 30 * 1000,
+	DEAD_MS = 30 * 1000, /* without a word from the client's host while there is data for it */
 };
+static const char DEFAULT_PORT[] = "8493";
 
-struct http_front {
-	struct hub *hub;
-	struct evhttp *http;
-	struct guard *guard;
-	struct streams *streams;
-	struct local_socket local;
+/* A listen address. */
+struct port {
+	TAILQ_ENTRY(port) all;
+	struct http_front *front;
+	char *where;
+	size_t n; /* 0: could not be bound */
+	int fds[BIND_FDS];
+	struct evhttp_bound_socket *bound[BIND_FDS];
 };
-
-static const char *method_name(struct evhttp_request *req)
-{
-	switch (evhttp_request_get_command(req)) {
-	case EVHTTP_REQ_GET:
-		return "GET";
-	case EVHTTP_REQ_HEAD:
-		return "HEAD";
-	case EVHTTP_REQ_POST:
-		return "POST";
-	case EVHTTP_REQ_PUT:
-		return "PUT";
-	case EVHTTP_REQ_DELETE:
-		return "DELETE";
-	case EVHTTP_REQ_OPTIONS:
-		return "OPTIONS";
-	case EVHTTP_REQ_TRACE:
-		return "TRACE";
-	case EVHTTP_REQ_CONNECT:
-		return "CONNECT";
-	case EVHTTP_REQ_PATCH:
-		return "PATCH";
-	}
-	return "this method";
-}
-
-static void send_reply(struct evhttp_request *req, const struct api_reply *reply)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
-	char *text = json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(10));
-
-	evhttp_add_header(headers, "Content-Type", reply->type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	if (reply->allow)
-		evhttp_add_header(headers, "Allow", reply->allow);
-	if (*reply->location)
-		evhttp_add_header(headers, "Location", reply->location);
-	evbuffer_add_printf(body, "%s\n", text ? text : "{}");
-	evhttp_send_reply(req, reply->status, api_status_text(reply->status), body);
-	evbuffer_free(body);
-	free(text);
-}
-
-static void request_cb(struct evhttp_request *req, void *data)
-{
-	struct http_front *front = data;
-	struct bufferevent *bev =
-		evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
-	struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
-	struct evbuffer *body = evhttp_request_get_input_buffer(req);
-	char user[64];
-	struct api_request request = {
-		.method = method_name(req),
-		.target = evhttp_request_get_uri(req),
-		.accept = evhttp_find_header(headers, "Accept"),
-		.content_type = evhttp_find_header(headers, "Content-Type"),
-		.last_event_id = evhttp_find_header(headers, "Last-Event-ID"),
-		.body_len = evbuffer_get_length(body),
-		.user = user,
-		.from = "unix",
-	};
-	struct api_reply reply;
-
-	guard_request(front->guard, bev);
-	request.body = (const char *)evbuffer_pullup(body, -1);
-	local_peer(bufferevent_getfd(bev), user, sizeof(user));
-	api_handle(front->hub, &request, &reply);
-	if (reply.streaming && strcmp(request.method, "HEAD") != 0) {
-		guard_stream(front->guard, bev);
-		streams_add(front->streams, req, &reply.stream);
-	} else {
-		if (reply.streaming)
-			reply.json = json_object();
-		send_reply(req, &reply);
-	}
-	api_reply_clear(&reply);
-}
 
 static void changed(void *data, struct hub_ups *ups, uint64_t mask)
 {
@@ -137,12 +60,12 @@ static const struct hub_front hub_ops = {
 	.ups_removed = ups_removed,
 };
 
-static struct evhttp *make_http(struct http_front *front)
+static struct evhttp *make_http(struct door *door)
 {
-	struct evhttp *http = evhttp_new(hub_base(front->hub));
+	struct evhttp *http = evhttp_new(hub_base(door->front->hub));
 
 	if (!http)
-		return NULL;
+		abort(); /* out of memory: as xmalloc() */
 	evhttp_set_max_headers_size(http, HEADERS_MAX);
 	evhttp_set_max_body_size(http, BODY_MAX);
 	evhttp_set_timeout(http, IDLE_S);
@@ -152,52 +75,217 @@ static struct evhttp *make_http(struct http_front *front)
 						 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
 						 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
 						 EVHTTP_REQ_PATCH);
-	evhttp_set_gencb(http, request_cb, front);
+	evhttp_set_gencb(http, exchange_cb, door);
 	return http;
+}
+
+static void open_door(struct door *door, struct http_front *front, struct guard *guard,
+		      const struct guard_ops *ops)
+{
+	door->front = front;
+	door->guard = guard;
+	door->http = make_http(door);
+	guard_watch(guard, door->http, ops, door);
+}
+
+/* Descriptors are out: clients stay in the backlog; resume_cb() looks again, we do not spin. */
+static void accept_failed(struct evconnlistener *listener, void *data)
+{
+	(void)data;
+	evconnlistener_disable(listener);
+}
+
+static struct evhttp_bound_socket *bind_fd(struct door *door, int fd)
+{
+	struct evconnlistener *listener =
+		evconnlistener_new(hub_base(door->front->hub), NULL, NULL,
+				   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	struct evhttp_bound_socket *bound =
+		listener ? evhttp_bind_listener(door->http, listener) : NULL;
+
+	if (!bound)
+		abort(); /* out of memory */
+	evconnlistener_set_error_cb(listener, accept_failed);
+	return bound;
+}
+
+/* ---- TCP ---- */
+
+static const char *tcp_enter(void *user, evutil_socket_t fd, void **peer)
+{
+	int on = 1;
+	unsigned dead_ms = DEAD_MS;
+
+	(void)user;
+	(void)peer;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
+	return NULL;
+}
+
+static const struct guard_ops tcp_ops = { .enter = tcp_enter };
+
+static struct port *port_open(struct http_front *front, const char *where)
+{
+	struct port *port = xcalloc(1, sizeof(*port));
+	char error[512];
+
+	port->front = front;
+	port->where = xstrdup(where);
+	if (!bind_listen(where, DEFAULT_PORT, port->fds, error, sizeof(error))) {
+		log_error("%s; the page and the API are not served there", error);
+		return port;
+	}
+	while (port->n < BIND_FDS && port->fds[port->n] >= 0) {
+		port->bound[port->n] = bind_fd(&front->tcp_door, port->fds[port->n]);
+		port->n++;
+	}
+	return port;
+}
+
+static void port_close(struct port *port)
+{
+	for (size_t i = 0; i < port->n; i++)
+		evhttp_del_accept_socket(port->front->tcp_door.http, port->bound[i]);
+	free(port->where);
+	free(port);
+}
+
+static struct port *find_port(const struct port_list *list, const char *where)
+{
+	struct port *port;
+
+	TAILQ_FOREACH (port, list, all)
+		if (strcmp(port->where, where) == 0)
+			return port;
+	return NULL;
+}
+
+static void say_serving(const struct port *port)
+{
+	const char *colon = strrchr(port->where, ':');
+
+	if (port->n)
+		log_info("the page and the API are at http://%.*s:%u/", (int)(colon - port->where),
+			 port->where, bind_port(port->fds[0]));
+}
+
+void http_front_configure(struct http_front *front, const struct http_front_config *config)
+{
+	struct port_list old = TAILQ_HEAD_INITIALIZER(old);
+	struct port *port, *next;
+
+	front->config = *config;
+	TAILQ_CONCAT(&old, &front->ports, all);
+	/* first close: *:8493 cannot be bound while 127.0.0.1:8493 is */
+	for (port = TAILQ_FIRST(&old); port; port = next) {
+		bool wanted = false;
+
+		next = TAILQ_NEXT(port, all);
+		for (size_t i = 0; i < config->n_listen; i++)
+			wanted = wanted || strcmp(config->listen[i], port->where) == 0;
+		if (wanted && port->n)
+			continue;
+		TAILQ_REMOVE(&old, port, all);
+		port_close(port);
+	}
+	for (size_t i = 0; i < config->n_listen; i++) {
+		port = find_port(&old, config->listen[i]);
+		if (port) {
+			TAILQ_REMOVE(&old, port, all);
+		} else {
+			port = port_open(front, config->listen[i]);
+			say_serving(port);
+		}
+		TAILQ_INSERT_TAIL(&front->ports, port, all);
+	}
+}
+
+unsigned http_front_port(const struct http_front *front, size_t i)
+{
+	const struct port *port = TAILQ_FIRST(&front->ports);
+
+	while (port && i--)
+		port = TAILQ_NEXT(port, all);
+	return port && port->n ? bind_port(port->fds[0]) : 0;
+}
+
+/* ---- life ---- */
+
+static void resume(struct evhttp_bound_socket *bound)
+{
+	evconnlistener_enable(evhttp_bound_socket_get_listener(bound));
+}
+
+/* Each second: listeners that accept_failed() stopped. */
+static void resume_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct http_front *front = data;
+	struct port *port;
+
+	(void)fd;
+	(void)what;
+	if (front->local_bound)
+		resume(front->local_bound);
+	TAILQ_FOREACH (port, &front->ports, all)
+		for (size_t i = 0; i < port->n; i++)
+			resume(port->bound[i]);
+}
+
+bool http_front_local(struct http_front *front, const char *socket_path, char *error,
+		      size_t error_size)
+{
+	if (local_listen(&front->local, socket_path, error, error_size) < 0)
+		return false;
+	front->local_bound = bind_fd(&front->local_door, front->local.fd);
+	log_debug("local API on %s", socket_path);
+	return true;
 }
 
 struct http_front *http_front_new(struct hub *hub, const char *socket_path, char *error,
 				  size_t error_size)
 {
+	static const struct timeval second = { .tv_sec = 1 };
 	struct http_front *front = xcalloc(1, sizeof(*front));
-	struct evconnlistener *listener;
 
 	front->hub = hub;
-	if (local_listen(&front->local, socket_path, error, error_size) < 0)
-		goto free_front;
-	front->http = make_http(front);
-	if (!front->http)
-		goto no_memory;
-	listener = evconnlistener_new(hub_base(hub), NULL, NULL,
-				      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
-				      front->local.fd);
-	if (!listener || !evhttp_bind_listener(front->http, listener)) {
-		evhttp_free(front->http);
-		goto no_memory;
-	}
-	front->guard = guard_new(hub_base(hub), front->http, CONNECTIONS_MAX, REQUEST_MS);
+	front->local.fd = -1;
+	TAILQ_INIT(&front->ports);
+	front->local_guard = guard_new(hub_base(hub), LOCAL_CONNECTIONS_MAX, REQUEST_MS);
+	front->tcp_guard = guard_new(hub_base(hub), TCP_CONNECTIONS_MAX, REQUEST_MS);
+	front->tcp_door.tcp = true;
+	open_door(&front->local_door, front, front->local_guard, NULL);
+	open_door(&front->tcp_door, front, front->tcp_guard, &tcp_ops);
 	front->streams = streams_new(hub);
+	front->resume = event_new(hub_base(hub), -1, EV_PERSIST, resume_cb, front);
+	event_add(front->resume, &second);
 	hub_attach(hub, &hub_ops, front);
-	log_debug("local API on %s", socket_path);
+	if (socket_path && !http_front_local(front, socket_path, error, error_size)) {
+		http_front_free(front);
+		return NULL;
+	}
 	return front;
-
-no_memory:
-	snprintf(error, error_size, "out of memory");
-	local_remove(&front->local);
-	close(front->local.fd);
-free_front:
-	free(front);
-	return NULL;
 }
 
 void http_front_free(struct http_front *front)
 {
+	struct port *port;
+
 	if (!front)
 		return;
 	hub_detach(front->hub, front);
 	streams_free(front->streams);
-	evhttp_free(front->http);
-	guard_free(front->guard);
-	local_remove(&front->local);
+	while ((port = TAILQ_FIRST(&front->ports))) {
+		TAILQ_REMOVE(&front->ports, port, all);
+		port_close(port);
+	}
+	event_free(front->resume);
+	evhttp_free(front->local_door.http);
+	evhttp_free(front->tcp_door.http);
+	guard_free(front->local_guard);
+	guard_free(front->tcp_guard);
+	if (front->local.fd >= 0)
+		local_remove(&front->local);
 	free(front);
 }

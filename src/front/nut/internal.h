@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "daemon/bind.h"
 #include "front/nut/auth.h"
 #include "front/nut/out.h"
 #include "front/nut/peers.h"
@@ -124,8 +125,8 @@ struct listener {
 	TAILQ_ENTRY(listener) node;
 	struct nut_server *server;
 	char *where;
-	int fds[2]; /* one per address of the name; -1 = none */
-	struct event *events[2];
+	int fds[BIND_FDS]; /* one per family; -1 = none */
+	struct event *events[BIND_FDS];
 };
 
 TAILQ_HEAD(listener_list, listener);

@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/bind.h"
 #include "daemon/networks.h"
 #include "util/util.h"
 #include <ups2000/ups.h>
@@ -148,122 +148,22 @@ void listen_close_all(struct nut_server *s)
 		close_listener(s, l);
 }
 
-/*
- * "host:port", "[v6]:port", "host", "v6" or "*": host and port apart. Returns NULL, or what is
- * wrong.
- */
-static const char *split(const char *where, char host[256], char port[32])
-{
-	const char *end = strrchr(where, ':');
-	const char *begin = where;
-	size_t len;
-
-	snprintf(port, 32, "%s", DEFAULT_PORT);
-	if (*where == '[') {
-		const char *bracket = strchr(where, ']');
-
-		if (!bracket || (bracket[1] && bracket[1] != ':'))
-			return "the form is \"[address]:port\"";
-		begin = where + 1;
-		len = (size_t)(bracket - begin);
-		end = bracket[1] ? bracket + 1 : NULL;
-	} else {
-		if (end && strchr(where, ':') != end)
-			end = NULL; /* a bare IPv6 address */
-		len = end ? (size_t)(end - where) : strlen(where);
-	}
-	if (len == 0 || len >= 256)
-		return "the form is \"address:port\"";
-	memcpy(host, begin, len);
-	host[len] = '\0';
-	if (!end)
-		return NULL;
-
-	char *rest;
-	unsigned long number = strtoul(end + 1, &rest, 10);
-
-	if (end[1] < '0' || end[1] > '9' || *rest || number > 65535)
-		return "the port must be a number from 0 to 65535";
-	snprintf(port, 32, "%lu", number);
-	return NULL;
-}
-
-/* Returns the descriptor, or -1 and errno. */
-static int open_socket(const struct addrinfo *ai)
-{
-	int on = 1;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-
-	int error = errno;
-
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-static bool add_socket(struct listener *l, size_t i, const struct addrinfo *ai)
-{
-	l->fds[i] = open_socket(ai);
-	if (l->fds[i] < 0)
-		return false;
-	l->events[i] = event_new(l->server->base, l->fds[i], EV_READ | EV_PERSIST, accept_cb, l);
-	event_add(l->events[i], NULL);
-	return true;
-}
-
-static bool fail(char *error, size_t size, const char *where, const char *why)
-{
-	snprintf(error, size, "cannot listen on %s: %s", where, why);
-	return false;
-}
-
 static bool open_listener(struct nut_server *s, const char *where, char *error, size_t size)
 {
-	char host[256], port[32];
-	const char *wrong = split(where, host, port);
-	bool any = strcmp(host, "*") == 0;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-	struct addrinfo *list;
-
-	if (wrong)
-		return fail(error, size, where, wrong);
-
-	int rc = getaddrinfo(any ? NULL : host, port, &hints, &list);
-
-	if (rc)
-		return fail(error, size, where, gai_strerror(rc));
-
 	struct listener *l = xcalloc(1, sizeof(*l));
-	int first_errno = 0;
-	size_t n = 0;
 
+	if (!bind_listen(where, DEFAULT_PORT, l->fds, error, size)) {
+		free(l);
+		return false;
+	}
 	l->server = s;
 	l->where = xstrdup(where);
-	l->fds[0] = l->fds[1] = -1;
 	TAILQ_INSERT_TAIL(&s->listeners, l, node);
-	for (const struct addrinfo *ai = list; ai && n < ARRAY_SIZE(l->fds); ai = ai->ai_next) {
-		if (n && ai->ai_family == list->ai_family)
-			continue; /* at most one of each family */
-		if (add_socket(l, n, ai))
-			n++;
-		else if (!first_errno)
-			first_errno = errno;
+	for (size_t i = 0; i < ARRAY_SIZE(l->fds) && l->fds[i] >= 0; i++) {
+		l->events[i] = event_new(s->base, l->fds[i], EV_READ | EV_PERSIST, accept_cb, l);
+		event_add(l->events[i], NULL);
 	}
-	freeaddrinfo(list);
-	/* a name may stand for a family this host does not have; a taken address is always told */
-	if (n && (first_errno == 0 || first_errno == EAFNOSUPPORT || first_errno == EADDRNOTAVAIL))
-		return true;
-	close_listener(s, l);
-	return fail(error, size, where, strerror(first_errno));
+	return true;
 }
 
 static struct listener *find(const struct nut_server *s, const char *where)
@@ -322,13 +222,9 @@ bool listen_configure(struct nut_server *s, char *const *where, size_t n, char *
 
 unsigned nut_server_port(const struct nut_server *s, size_t i)
 {
-	union address addr;
-	socklen_t len = sizeof(addr);
 	const struct listener *l = TAILQ_FIRST(&s->listeners);
 
 	while (l && i--)
 		l = TAILQ_NEXT(l, node);
-	if (!l || getsockname(l->fds[0], &addr.sa, &len) < 0)
-		return 0;
-	return ntohs(addr.sa.sa_family == AF_INET6 ? addr.in6.sin6_port : addr.in.sin_port);
+	return l ? bind_port(l->fds[0]) : 0;
 }
