@@ -1,0 +1,1 @@
+u2k_unit(wol u2k_wol)
