@@ -1,12 +1,16 @@
 #include "daemon/latch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "daemon/hub.h"
 #include "daemon/keep.h"
+#include "hook/note.h"
 #include "util/util.h"
 
 #define LOG_PART "fsd"
@@ -17,6 +21,7 @@ static const char FILE_NAME[] = "fsd.state";
 struct latch {
 	struct hub *hub;
 	struct keep *keep;
+	char *runtime_dir;
 	char *kept; /* text of the file, as it is or is going to be */
 };
 
@@ -38,12 +43,41 @@ static char *to_text(const struct latch *latch)
 	return text;
 }
 
+/* The late hook trusts upsmon's flag only if FSD was announced in this boot. */
+static void show(const struct latch *latch)
+{
+	struct note note = { .action = NOTE_POWEROFF, .reason = "FSD is announced" };
+	char *path;
+	int rc;
+
+	snprintf(note.boot, sizeof(note.boot), "%s", keep_boot_id(latch->keep));
+	for (size_t i = 0; i < hub_ups_count(latch->hub); i++) {
+		const struct hub_ups *ups = hub_ups_at(latch->hub, i);
+
+		if (ups->fsd && !note_add_ups(&note, ups->name, false))
+			log_warning("%s: no room in %s for it: the late hook will not know of its "
+				    "FSD",
+				    ups->name, NOTE_FSD);
+	}
+	if (note.n_ups) {
+		rc = note_write(latch->runtime_dir, NOTE_FSD, &note);
+		if (rc < 0)
+			log_warning("%s/%s: %s", latch->runtime_dir, NOTE_FSD, strerror(-rc));
+		return;
+	}
+	path = xasprintf("%s/%s", latch->runtime_dir, NOTE_FSD);
+	unlink(path);
+	free(path);
+}
+
 static void save(struct latch *latch)
 {
 	char *text = to_text(latch);
 
-	if (strcmp(text, latch->kept) != 0)
+	if (strcmp(text, latch->kept) != 0) {
 		keep_save_text(latch->keep, FILE_NAME, text, NULL, NULL);
+		show(latch);
+	}
 	free(latch->kept);
 	latch->kept = text;
 }
@@ -57,12 +91,13 @@ static void on_changed(void *front, struct hub_ups *ups, uint64_t mask)
 
 static const struct hub_front front = { .name = "latch", .changed = on_changed };
 
-struct latch *latch_new(struct hub *hub, struct keep *keep)
+struct latch *latch_new(struct hub *hub, struct keep *keep, const char *runtime_dir)
 {
 	struct latch *latch = xcalloc(1, sizeof(*latch));
 
 	latch->hub = hub;
 	latch->keep = keep;
+	latch->runtime_dir = xstrdup(runtime_dir);
 	latch->kept = to_text(latch);
 	return latch;
 }
@@ -104,6 +139,7 @@ void latch_restore(struct latch *latch)
 	free(text);
 	hub_attach(latch->hub, &front, latch);
 	save(latch);
+	show(latch);
 }
 
 void latch_free(struct latch *latch)
@@ -111,6 +147,7 @@ void latch_free(struct latch *latch)
 	if (!latch)
 		return;
 	hub_detach(latch->hub, latch);
+	free(latch->runtime_dir);
 	free(latch->kept);
 	free(latch);
 }

@@ -349,7 +349,7 @@ static int start(struct daemon *daemon)
 		goto fail;
 	}
 	daemon->devices = devices_new(daemon->hub, config->state_dir);
-	daemon->latch = latch_new(daemon->hub, devices_keep(daemon->devices));
+	daemon->latch = latch_new(daemon->hub, devices_keep(daemon->devices), config->runtime_dir);
 	devices_apply(daemon->devices, config);
 	latch_restore(daemon->latch); /* before the loop: nobody was answered yet */
 	return EXIT_GOOD;

@@ -15,12 +15,12 @@
 #include "daemon/config.h"
 #include "daemon/devices.h"
 #include "daemon/hub.h"
+#include "daemon/killpower.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "driver/args.h"
 #include "driver/background.h"
 #include "driver/instance.h"
-#include "driver/killpower.h"
 #include "driver/server.h"
 #include "driver/settings.h"
 #include "nut/store.h"
@@ -201,12 +201,24 @@ static void instance_killed(void *user, bool off)
 		server_set_state(d->server, "quiet");
 }
 
+static struct killpower *make_killpower(struct driver *d, unsigned seconds, killpower_cb cb)
+{
+	struct killpower_config config = {
+		.commands = d->settings->sdcommands,
+		.n_commands = d->settings->n_sdcommands,
+		.delay_given = d->settings->offdelay_given,
+		.from = "driver",
+	};
+
+	return killpower_new(d->ups, &config, seconds, cb, d);
+}
+
 static void start_killpower(void *user)
 {
 	struct driver *d = user;
 
 	server_set_state(d->server, "fsd.killpower");
-	d->killpower = killpower_new(d->ups, d->settings, KILLPOWER_ASK_S - 2, instance_killed, d);
+	d->killpower = make_killpower(d, KILLPOWER_ASK_S - 2, instance_killed);
 }
 
 static void alone_killed(void *user, bool off)
@@ -586,7 +598,7 @@ static int kill_power(struct driver *d)
 	if (left > KILLPOWER_TOTAL_S || !open_hub(d))
 		return EXIT_FAILURE;
 	add_signals(d);
-	d->killpower = killpower_new(d->ups, s, left, alone_killed, d);
+	d->killpower = make_killpower(d, left, alone_killed);
 	event_base_dispatch(d->base);
 	close_hub(d);
 	return d->off ? EXIT_SUCCESS : EXIT_FAILURE;

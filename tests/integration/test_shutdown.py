@@ -41,6 +41,7 @@ def test_fsd_survives_a_crash(sim):
             announce(nut)
             assert nut.get("ups.status").split()[0] == "FSD"
         wait_until(lambda: '"ups"' in state_file(daemon, "fsd.state"), 30)
+        assert "\nups ups return\n" in (daemon.runtime_dir / "fsd").read_text()
         daemon.stop(signal.SIGKILL)
         daemon.start()
         # the first answer knows it already, whether data were there or not

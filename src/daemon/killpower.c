@@ -1,4 +1,4 @@
-#include "driver/killpower.h"
+#include "daemon/killpower.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,6 @@
 #include <event2/event.h>
 
 #include "daemon/hub.h"
-#include "driver/settings.h"
 #include "nut/store.h"
 #include "util/util.h"
 #include <ups2000/ups.h>
@@ -34,7 +33,7 @@ enum state {
 
 struct killpower {
 	struct hub_ups *ups;
-	const struct settings *settings;
+	struct killpower_config config;
 	killpower_cb cb;
 	void *user;
 	struct event *tick;
@@ -65,7 +64,7 @@ static void order(struct killpower *k, const char *name, const char *value)
 	const struct hub_order *made;
 
 	log_info("%s%s%s", name, value ? " " : "", value ? value : "");
-	made = hub_order(k->ups, HUB_ORDER_COMMAND, name, value, "killpower", "driver");
+	made = hub_order(k->ups, HUB_ORDER_COMMAND, name, value, "killpower", k->config.from);
 	memcpy(k->order, made->id, sizeof(k->order));
 }
 
@@ -74,14 +73,14 @@ static const char *delay_of(const struct killpower *k)
 {
 	const char *now = nut_store_get(k->ups->store, "ups.delay.shutdown");
 
-	if (k->settings->offdelay_given || (now && strcmp(now, "60") != 0))
+	if (k->config.delay_given || (now && strcmp(now, "60") != 0))
 		return NULL;
 	return "6";
 }
 
 static size_t commands_count(const struct killpower *k)
 {
-	return k->settings->n_sdcommands ? k->settings->n_sdcommands : 1;
+	return k->config.n_commands ? k->config.n_commands : 1;
 }
 
 static void end(struct killpower *k, bool off)
@@ -102,10 +101,10 @@ static void next_command(struct killpower *k)
 		return;
 	}
 	k->state = KILL_COMMAND;
-	if (k->settings->n_sdcommands)
-		order(k, k->settings->sdcommands[k->next], NULL);
+	if (k->config.n_commands)
+		order(k, k->config.commands[k->next], NULL);
 	else
-		order(k, "shutdown.default", delay_of(k));
+		order(k, k->config.stay_off ? "shutdown.stayoff" : "shutdown.default", delay_of(k));
 	k->next++;
 }
 
@@ -203,14 +202,14 @@ static void on_tick(evutil_socket_t fd, short what, void *user)
 	}
 }
 
-struct killpower *killpower_new(struct hub_ups *ups, const struct settings *settings,
+struct killpower *killpower_new(struct hub_ups *ups, const struct killpower_config *config,
 				unsigned seconds, killpower_cb cb, void *user)
 {
 	struct timeval tick = { 0, TICK_MS * 1000 };
 	struct killpower *k = xcalloc(1, sizeof(*k));
 
 	k->ups = ups;
-	k->settings = settings;
+	k->config = *config;
 	k->cb = cb;
 	k->user = user;
 	k->began_us = clock_us();
