@@ -1,4 +1,5 @@
 u2k_unit(http_route u2k_front_http)
+u2k_unit(http_query u2k_front_http)
 u2k_unit(http_api u2k_front_http)
 u2k_unit(http_server u2k_front_http)
 u2k_unit(cli_response u2k_cli)

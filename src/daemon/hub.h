@@ -10,6 +10,7 @@
 struct event_base;
 struct config;
 struct config_ups;
+struct history_totals;
 
 /*
  * The hub: one per daemon. Below it are the UPSes (a back end each), above it the front ends. It
@@ -56,6 +57,7 @@ struct hub_ups {
 	unsigned fsd_logins; /* of these, since before fsd_us */
 	void *backend;	     /* the back end's; NULL if it has none */
 	const struct hub_backend *ops;
+	const struct history_totals *totals; /* history/totals.h; the record keeper's; or NULL */
 };
 
 /* What is below a UPS. */

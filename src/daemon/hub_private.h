@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/hub.h"
+#include "daemon/records.h"
 
 #include <sys/queue.h>
 
@@ -35,6 +36,11 @@ struct hub {
 	LIST_HEAD(order_bucket, order) buckets[HUB_ORDER_BUCKETS];
 	size_t n_orders;
 	int64_t tracking_delay_us;
+
+	struct {
+		record_ask_fn ask; /* NULL: no record keeper */
+		void *keeper;
+	} records;
 };
 
 /* A UPS with what only the hub needs. */

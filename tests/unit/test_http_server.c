@@ -16,6 +16,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include "daemon/records.h"
 #include "front/http/guard.h"
 #include "front/http/local.h"
 #include "unit/made_hub.h"
@@ -436,6 +437,98 @@ static void test_peer(void **state)
 	assert_string_equal(name, "unknown");
 }
 
+/* ---- answers that come later ---- */
+
+/* A record keeper that answers when the test says so. */
+struct keeper {
+	struct record_query query;
+	record_cb cb;
+	void *user;
+	unsigned asked;
+};
+
+static void keep_waiting(void *data, const struct record_query *query, record_cb cb, void *user)
+{
+	struct keeper *keeper = data;
+
+	keeper->query = *query;
+	keeper->cb = cb;
+	keeper->user = user;
+	keeper->asked++;
+}
+
+static void await_asked(struct fixture *f, const struct keeper *keeper, unsigned n)
+{
+	int64_t deadline = clock_us() + PATIENCE_US;
+
+	while (keeper->asked < n) {
+		assert_true(clock_us() < deadline);
+		turn(f->base);
+	}
+}
+
+static void test_answer_comes_later(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper keeper = { 0 };
+	struct client *client;
+
+	client = client_new(f, "GET /api/v1/outages HTTP/1.0\r\n\r\n");
+	await(f, client, "503 Service Unavailable"); /* nobody keeps records */
+	client_free(client);
+
+	hub_set_records(f->hub, keep_waiting, &keeper);
+	client = client_new(f, "GET /api/v1/ups/RACK/history?quantity=ups.load HTTP/1.1\r\n"
+			       "Host: x\r\n\r\n");
+	await_asked(f, &keeper, 1);
+	assert_int_equal(keeper.query.kind, RECORD_HISTORY);
+	assert_string_equal(keeper.query.ups, "rack");
+	still_serves(f); /* others do not wait */
+	assert_int_equal(client->len, 0);
+	keeper.cb(keeper.user, 200, xstrdup("{\"points\":[]}"));
+	await(f, client, "{\"points\":[]}");
+
+	/* the same connection goes on, and failures are problems */
+	assert_true(send(client->fd, "GET /api/v1/log HTTP/1.1\r\nHost: x\r\n\r\n", 37, 0) == 37);
+	await_asked(f, &keeper, 2);
+	keeper.cb(keeper.user, 503, xstrdup("the disk is gone"));
+	await(f, client, "the disk is gone");
+	assert_non_null(strstr(client->text, "application/problem+json"));
+	client_free(client);
+}
+
+static void test_client_leaves_before_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper keeper = { 0 };
+	struct client *client;
+
+	hub_set_records(f->hub, keep_waiting, &keeper);
+	client = client_new(f, "GET /api/v1/tests HTTP/1.0\r\n\r\n");
+	await_asked(f, &keeper, 1);
+	client_free(client);
+	still_serves(f);
+	keeper.cb(keeper.user, 200, xstrdup("{}"));
+	still_serves(f);
+}
+
+static void test_end_before_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper keeper = { 0 };
+	struct client *client;
+	char error[256];
+
+	hub_set_records(f->hub, keep_waiting, &keeper);
+	client = client_new(f, "GET /api/v1/tests HTTP/1.0\r\n\r\n");
+	await_asked(f, &keeper, 1);
+	http_front_free(f->front);
+	keeper.cb(keeper.user, 200, xstrdup("{}"));
+	client_free(client);
+	f->front = http_front_new(f->hub, f->path, error, sizeof(error));
+	assert_non_null(f->front);
+}
+
 /* ---- slow senders ---- */
 
 static void test_slow_sender_is_closed(void **state)
@@ -491,6 +584,9 @@ int main(void)
 		TEST(test_socket_paths),
 		cmocka_unit_test(test_peer),
 		TEST(test_slow_sender_is_closed),
+		TEST(test_answer_comes_later),
+		TEST(test_client_leaves_before_the_answer),
+		TEST(test_end_before_the_answer),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as in the daemon */

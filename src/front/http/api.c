@@ -6,7 +6,10 @@
 #include <string.h>
 #include <strings.h>
 #include "daemon/hub.h"
+#include "daemon/records.h"
+#include "front/http/later.h"
 #include "front/http/model.h"
+#include "front/http/query.h"
 #include "front/http/route.h"
 #include "nut/store.h"
 #include "util/util.h"
@@ -86,6 +89,9 @@ void api_problem(struct api_reply *reply, int status, const char *field, const c
 void api_reply_clear(struct api_reply *reply)
 {
 	json_decref(reply->json);
+	free(reply->text);
+	if (reply->later)
+		api_later_abandon(reply->later);
 	memset(reply, 0, sizeof(*reply));
 }
 
@@ -384,6 +390,69 @@ static void settings(struct call *call)
 	json_decref(body);
 }
 
+/* ---- records ---- */
+
+/* The record keeper's answer to a request that waits for it. */
+static void recorded_cb(void *user, int status, char *text)
+{
+	struct api_reply reply = { .status = status, .type = "application/json" };
+
+	if (status == 200)
+		reply.text = text;
+	else
+		api_problem(&reply, status, NULL, "%s", text);
+	if (status != 200)
+		free(text);
+	api_later_answer(user, &reply);
+}
+
+static void ask_records(struct call *call, enum record_kind kind)
+{
+	const char *ups = route_param(call->route, "ups");
+	const struct hub_ups *of = call->ups;
+	struct record_query query;
+	struct query_error error;
+
+	if (!query_parse(call->route, kind, wall_us(), &query, &error)) {
+		api_problem(call->reply, 400, error.field, "%s", error.detail);
+		return;
+	}
+	if (of && ups) {
+		api_problem(call->reply, 400, "ups", "the path names the UPS already");
+		return;
+	}
+	if (ups)
+		of = hub_find(call->hub, ups);
+	if (ups && !of) {
+		api_problem(call->reply, 404, "ups", "there is no UPS \"%s\"", ups);
+		return;
+	}
+	if (of)
+		strncpy(query.ups, of->name, sizeof(query.ups) - 1);
+	call->reply->later = api_later_new();
+	hub_ask_records(call->hub, &query, recorded_cb, call->reply->later);
+}
+
+static void get_history(struct call *call)
+{
+	ask_records(call, RECORD_HISTORY);
+}
+
+static void get_outages(struct call *call)
+{
+	ask_records(call, RECORD_OUTAGES);
+}
+
+static void get_tests(struct call *call)
+{
+	ask_records(call, RECORD_TESTS);
+}
+
+static void get_log(struct call *call)
+{
+	ask_records(call, RECORD_LOG);
+}
+
 /* ---- the table ---- */
 
 static const struct resource {
@@ -398,6 +467,12 @@ static const struct resource {
 	{ { "ups", "*", "variables" }, true, false, get_variables },
 	{ { "ups", "*", "commands" }, true, true, commands },
 	{ { "ups", "*", "settings" }, true, true, settings },
+	{ { "ups", "*", "history" }, true, false, get_history },
+	{ { "ups", "*", "outages" }, true, false, get_outages },
+	{ { "ups", "*", "tests" }, true, false, get_tests },
+	{ { "outages" }, false, false, get_outages },
+	{ { "tests" }, false, false, get_tests },
+	{ { "log" }, false, false, get_log },
 	{ { "events" }, false, false, get_events },
 	{ { "orders", "*" }, false, false, get_order },
 };

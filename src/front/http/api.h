@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <jansson.h>
 
+struct api_later;
 struct hub;
 
 /* A request as the API sees it: no sockets. Strings are borrowed for the call. */
@@ -28,11 +29,14 @@ struct api_stream {
 
 struct api_reply {
 	int status;
-	json_t *json;	    /* NULL if stream */
+	json_t *json;	    /* NULL if text, later or stream */
+	char *text;	    /* instead of json: rendered already; malloc()ed */
 	const char *type;   /* content type */
 	const char *allow;  /* for 405, or NULL */
 	char location[128]; /* for 202, or "" */
-	bool streaming;	    /* answer with stream instead */
+	struct api_later
+		*later; /* not NULL: the answer comes later (later.h), nothing else counts */
+	bool streaming; /* answer with stream instead */
 	struct api_stream stream;
 };
 

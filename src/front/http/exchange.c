@@ -15,6 +15,7 @@
 #include "front/http/asset.h"
 #include "front/http/host.h"
 #include "front/http/stream.h"
+#include "front/http/waiting.h"
 #include "util/util.h"
 
 /* One request and its answer. */
@@ -106,14 +107,17 @@ static void finish(const struct exchange *x, int status, struct evbuffer *body)
 static void send_reply(const struct exchange *x, const struct api_reply *reply)
 {
 	struct evbuffer *body = evbuffer_new();
-	char *text = json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(10));
+	char *text = reply->text ? NULL
+				 : json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(10));
+	const char *shown = reply->text ? reply->text : text ? text : "{}";
 
 	add_headers(x, reply->type, "no-store");
 	if (reply->allow)
 		add_header(x, "Allow", reply->allow);
 	if (*reply->location)
 		add_header(x, "Location", reply->location);
-	evbuffer_add_printf(body, "%s\n", text ? text : "{}");
+	evbuffer_add(body, shown, strlen(shown));
+	evbuffer_add(body, "\n", 1);
 	finish(x, reply->status, body);
 	free(text);
 }
@@ -242,6 +246,18 @@ static void serve_api(const struct exchange *x, struct api_reply *reply)
 		reply->json = json_object();
 }
 
+void exchange_answer(struct door *door, struct evhttp_request *req, const struct api_reply *reply)
+{
+	struct exchange x = {
+		.door = door,
+		.req = req,
+		.head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD,
+	};
+
+	evhttp_connection_set_closecb(evhttp_request_get_connection(req), closed_cb, door->guard);
+	send_reply(&x, reply);
+}
+
 void exchange_cb(struct evhttp_request *req, void *data)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
@@ -266,7 +282,10 @@ void exchange_cb(struct evhttp_request *req, void *data)
 		send_asset(&x, asset);
 	} else {
 		serve_api(&x, &reply);
-		if (reply.streaming && !x.head) {
+		if (reply.later) {
+			waiting_add(x.door->front->waiting, x.door, req, reply.later);
+			reply.later = NULL;
+		} else if (reply.streaming && !x.head) {
 			guard_stream(x.door->guard, x.bev);
 			streams_add(x.door->front->streams, req, &reply.stream);
 		} else {

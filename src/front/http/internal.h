@@ -13,6 +13,8 @@ struct event;
 struct evhttp_bound_socket;
 struct evhttp_request;
 struct streams;
+struct waiting;
+struct api_reply;
 
 /* One evhttp: all that comes through it is treated alike. */
 struct door {
@@ -34,8 +36,11 @@ struct http_front {
 	struct event *resume;	/* of listeners that ran out of descriptors */
 	struct port_list ports; /* in the order of the configuration */
 	struct streams *streams;
+	struct waiting *waiting; /* requests whose answer comes later */
 	struct http_front_config config;
 };
 
 /** evhttp's callback; data is the struct door. */
 void exchange_cb(struct evhttp_request *req, void *data);
+/** The answer to a request that waited for it. Takes req. */
+void exchange_answer(struct door *door, struct evhttp_request *req, const struct api_reply *reply);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "daemon/hub.h"
 #include "front/http/stream.h"
+#include "front/http/waiting.h"
 #include "util/util.h"
 
 #define LOG_PART "http"
@@ -258,6 +259,7 @@ struct http_front *http_front_new(struct hub *hub, const char *socket_path, char
 	open_door(&front->local_door, front, front->local_guard, NULL);
 	open_door(&front->tcp_door, front, front->tcp_guard, &tcp_ops);
 	front->streams = streams_new(hub);
+	front->waiting = waiting_new();
 	front->resume = event_new(hub_base(hub), -1, EV_PERSIST, resume_cb, front);
 	event_add(front->resume, &second);
 	hub_attach(hub, &hub_ops, front);
@@ -276,6 +278,7 @@ void http_front_free(struct http_front *front)
 		return;
 	hub_detach(front->hub, front);
 	streams_free(front->streams);
+	waiting_free(front->waiting);
 	while ((port = TAILQ_FIRST(&front->ports))) {
 		TAILQ_REMOVE(&front->ports, port, all);
 		port_close(port);
