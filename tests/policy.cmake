@@ -1,0 +1,1 @@
+u2k_unit(policy_config u2k_policy)
