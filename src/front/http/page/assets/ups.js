@@ -1,0 +1,16 @@
+// The page of one UPS: what is now on top, what was and what can be done below.
+
+import { h } from "./dom.js";
+import { now } from "./now.js";
+
+export function upsView(ups) {
+	const parts = [now()];
+	const node = h("div", { class: "ups" }, parts.map((p) => p.node));
+	return {
+		node,
+		update: (u) => parts.forEach((p) => p.update?.(u)),
+		event: (e) => parts.forEach((p) => p.event?.(e)),
+		session: () => parts.forEach((p) => p.session?.()),
+		close: () => parts.forEach((p) => p.close?.()),
+	};
+}
