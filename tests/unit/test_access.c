@@ -127,11 +127,11 @@ static void test_rules(void **state)
 	assert_true(access_allows(&server, ACCESS_FSD, &other)); /* a rule of its own */
 
 	/* a user's networks are meant literally: they are for passwords that everybody knows */
-	assert_true(access_user_here(&user, &other));
+	assert_true(rights_here(&user, &other.sa));
 	networks_add(&user.networks, "192.168.1.5", why, sizeof(why));
-	assert_true(access_user_here(&user, &lan));
-	assert_false(access_user_here(&user, &other));
-	assert_false(access_user_here(&user, &local));
+	assert_true(rights_here(&user, &lan.sa));
+	assert_false(rights_here(&user, &other.sa));
+	assert_false(rights_here(&user, &local.sa));
 
 	conn.peer = local;
 	assert_false(access_needs_tls(&conn));

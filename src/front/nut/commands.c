@@ -134,31 +134,6 @@ struct hub_ups *command_ups(struct conn *conn, const char *name, enum verdict *v
 
 /* Rights. The user is looked up at each command: a reload acts on open connections. */
 
-static const struct config_user *find_user(const struct nut_server *s, const char *name)
-{
-	for (size_t i = 0; i < s->n_users; i++)
-		if (strcmp(s->users[i].name, name) == 0)
-			return &s->users[i];
-	return NULL;
-}
-
-/* upsmon = primary stands for the right to log in and to announce FSD, too. */
-static bool may_act(const struct config_user *user, unsigned action)
-{
-	if (action == CONFIG_ACTION_LOGIN || action == CONFIG_ACTION_FSD)
-		action |= CONFIG_ACTION_PRIMARY;
-	return user->actions & action;
-}
-
-static bool may_command(const struct config_user *user, const char *cmd)
-{
-	for (size_t i = 0; i < user->n_instcmds; i++)
-		if (strcasecmp(user->instcmds[i], "ALL") == 0 ||
-		    strcasecmp(user->instcmds[i], cmd) == 0)
-			return true;
-	return false;
-}
-
 static enum access access_of(unsigned action, const char *cmd)
 {
 	if (cmd)
@@ -218,16 +193,17 @@ static bool password_passes(struct conn *conn, const struct config_user *user,
 
 bool command_allowed(struct conn *conn, unsigned action, const char *cmd, enum verdict *verdict)
 {
-	const struct config_user *user = find_user(conn->server, conn->username);
+	const struct config_user *user =
+		rights_user(conn->server->users, conn->server->n_users, conn->username);
 
 	*verdict = DONE;
 	if (!access_allows(conn->server, access_of(action, cmd), &conn->peer))
 		return deny(conn, "refused by section access");
-	if (user && !access_user_here(user, &conn->peer)) {
+	if (user && !rights_here(user, &conn->peer.sa)) {
 		command_log(conn, "not in the networks of the user", NULL);
 		user = NULL;
 	}
-	if (user && !(cmd ? may_command(user, cmd) : may_act(user, action)))
+	if (user && !(cmd ? rights_command(user, cmd) : rights_act(user, action)))
 		return deny(conn, cmd ? "command not allowed" : "action not allowed");
 	return password_passes(conn, user, verdict);
 }

@@ -11,10 +11,11 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "auth/auth.h"
+#include "auth/peers.h"
+#include "auth/rights.h"
 #include "daemon/bind.h"
-#include "front/nut/auth.h"
 #include "front/nut/out.h"
-#include "front/nut/peers.h"
 #include "front/nut/server.h"
 #include "nut/lexer.h"
 #include "tls/tls.h"
@@ -49,15 +50,6 @@ union address {
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
-};
-
-/* What may be confined to networks (section access). */
-enum access {
-	ACCESS_CONNECT,
-	ACCESS_LOGIN,
-	ACCESS_SET,
-	ACCESS_INSTCMD,
-	ACCESS_FSD,
 };
 
 /* The password check under way. */
@@ -166,6 +158,7 @@ struct nut_server {
 	struct event *idle_timer, *run_timer, *held_timer, *accept_timer;
 
 	struct auth *auth;
+	bool own_auth;		 /* else the caller's */
 	struct nut_lexer *lexer; /* for lines that arrive whole */
 	char *rx;		 /* INPUT_PER_TURN bytes */
 	struct out out;		 /* replies of the connection whose turn it is */
@@ -181,8 +174,6 @@ unsigned server_room(const struct nut_server *server);
 /* access.c */
 /** Is this address in the networks that action is confined to? Loopback always is. */
 bool access_allows(const struct nut_server *server, enum access action, const union address *peer);
-/** Is it in a user's own networks? */
-bool access_user_here(const struct config_user *user, const union address *peer);
 /** Must this client speak TLS before it says this word? */
 bool access_needs_tls(const struct conn *conn);
 

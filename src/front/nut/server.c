@@ -171,7 +171,8 @@ struct nut_server *nut_server_new(struct hub *hub, const struct nut_server_confi
 	s->handshake_timer = evtimer_new(s->base, secure_run_cb, s);
 	s->deadline_timer = evtimer_new(s->base, secure_deadline_cb, s);
 	s->peers = peers_new();
-	s->auth = auth_new(s->base);
+	s->own_auth = !config->auth;
+	s->auth = s->own_auth ? auth_new(s->base) : config->auth;
 	s->rx = xmalloc(INPUT_PER_TURN);
 	s->lexer = xmalloc(sizeof(*s->lexer));
 	nut_lexer_init(s->lexer);
@@ -194,7 +195,8 @@ void nut_server_free(struct nut_server *s)
 	listen_close_all(s);
 	while ((c = TAILQ_FIRST(&s->by_age)))
 		conn_close(c);
-	auth_free(s->auth);
+	if (s->own_auth)
+		auth_free(s->auth);
 	peers_free(s->peers);
 	tls_unref(s->tls);
 	lists_forget(s, NULL);

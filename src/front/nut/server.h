@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct auth;
 struct hub;
 struct config_access;
 struct config_user;
@@ -31,6 +32,8 @@ struct nut_server_config {
 	int require_tls;		    /* enum config_require_tls */
 	unsigned per_address;		    /* connections of one address, 0 = no limit */
 	unsigned failed_logins;		    /* of one address until it is refused, 0 = no limit */
+	struct auth
+		*auth; /* where passwords are checked; NULL: one of its own. Fixed at the start */
 };
 
 /**

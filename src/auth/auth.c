@@ -1,4 +1,4 @@
-#include "front/nut/auth.h"
+#include "auth/auth.h"
 
 #include <crypt.h>
 #include <pthread.h>

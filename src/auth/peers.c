@@ -1,4 +1,4 @@
-#include "front/nut/peers.h"
+#include "auth/peers.h"
 
 #include <limits.h>
 #include <stdint.h>
