@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "auth/digest.h"
 #include "daemon/config.h"
 #include "util/util.h"
 
@@ -19,11 +20,6 @@
 
 enum { JOBS_MAX = 64, SETS = 64, WAYS = 4, STACK_SIZE = 256 * 1024 };
 static const int64_t WRONG_KEPT_US = 10 * 1000000;
-
-/* Name, hash and password in a form that tells nothing without this process's random key. */
-struct digest {
-	uint64_t a, b;
-};
 
 struct remembered {
 	struct digest key;
@@ -45,7 +41,7 @@ struct auth_job {
 STAILQ_HEAD(job_queue, auth_job);
 
 struct auth {
-	uint64_t secret[4];
+	struct digest_key key;
 	struct remembered memory[SETS][WAYS];
 	TAILQ_HEAD(, auth_job) jobs;
 	size_t n_jobs;
@@ -60,70 +56,6 @@ struct auth {
 	struct event *done_event;
 };
 
-static uint64_t rotl(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-2-4 (Aumasson, Bernstein 2012). */
-static uint64_t siphash(const uint64_t key[2], const uint8_t *data, size_t len)
-{
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-			  key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
-	uint64_t word = 0;
-
-	for (size_t i = 0; i <= len; i++) {
-		word |= (uint64_t)(i < len ? data[i] : len & 0xff) << (i == len ? 56 : i % 8 * 8);
-		if (i % 8 != 7 && i != len)
-			continue;
-		v[3] ^= word;
-		sip_round(v);
-		sip_round(v);
-		v[0] ^= word;
-		word = 0;
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static struct digest digest_of(const struct auth *auth, const char *a, const char *b, const char *c)
-{
-	/* with their NULs, which keep them apart */
-	size_t la = strlen(a) + 1, lb = strlen(b) + 1, lc = strlen(c) + 1;
-	uint8_t *text = xmalloc(la + lb + lc);
-	struct digest d;
-
-	memcpy(text, a, la);
-	memcpy(text + la, b, lb);
-	memcpy(text + la + lb, c, lc);
-	d.a = siphash(auth->secret, text, la + lb + lc);
-	d.b = siphash(auth->secret + 2, text, la + lb + lc);
-	explicit_bzero(text, la + lb + lc);
-	free(text);
-	return d;
-}
-
-static bool same(const struct digest *x, const struct digest *y)
-{
-	return ((x->a ^ y->a) | (x->b ^ y->b)) == 0;
-}
-
 static bool fresh(const struct remembered *r, int64_t now)
 {
 	return r->at_us && (r->ok || now - r->at_us < WRONG_KEPT_US);
@@ -135,7 +67,7 @@ static struct remembered *recall(struct auth *auth, const struct digest *key)
 	int64_t now = clock_us();
 
 	for (size_t i = 0; i < WAYS; i++)
-		if (fresh(&set[i], now) && same(&set[i].key, key))
+		if (fresh(&set[i], now) && digest_same(&set[i].key, key))
 			return &set[i];
 	return NULL;
 }
@@ -251,7 +183,7 @@ struct auth *auth_new(struct event_base *base)
 {
 	struct auth *auth = xcalloc(1, sizeof(*auth));
 
-	random_bytes(auth->secret, sizeof(auth->secret));
+	digest_key_make(&auth->key);
 	TAILQ_INIT(&auth->jobs);
 	STAILQ_INIT(&auth->todo);
 	STAILQ_INIT(&auth->done);
@@ -319,7 +251,7 @@ static struct auth_job *job_for(struct auth *auth, const struct digest *key, con
 	struct auth_job *job;
 
 	TAILQ_FOREACH (job, &auth->jobs, all)
-		if (same(&job->key, key))
+		if (digest_same(&job->key, key))
 			return job;
 	if (auth->n_jobs >= JOBS_MAX || auth->done_fd < 0 || !start_worker(auth))
 		return NULL;
@@ -343,12 +275,13 @@ enum auth_result auth_check(struct auth *auth, const struct config_user *user, c
 	if (!user || !user->password)
 		return AUTH_DENIED;
 
-	struct digest given = digest_of(auth, user->name, user->password, password);
+	struct digest given = digest_texts(&auth->key, user->name, user->password, password);
 
 	if (user->plain) { /* digests, so that the time tells nothing about the text */
-		struct digest right = digest_of(auth, user->name, user->password, user->password);
+		struct digest right =
+			digest_texts(&auth->key, user->name, user->password, user->password);
 
-		return same(&given, &right) ? AUTH_OK : AUTH_DENIED;
+		return digest_same(&given, &right) ? AUTH_OK : AUTH_DENIED;
 	}
 
 	struct remembered *known = recall(auth, &given);

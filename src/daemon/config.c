@@ -55,6 +55,13 @@ static void http_on_loopback(struct config *config)
 	listen_on_loopback(&config->http_listen, &config->n_http_listen, 8493);
 }
 
+static void http_open_to_loopback(struct config *config)
+{
+	char why[256];
+
+	networks_add(&config->http_open, "loopback", why, sizeof(why));
+}
+
 void config__defaults(struct config *config)
 {
 	config->nut_max_connections = 16384;
@@ -62,6 +69,9 @@ void config__defaults(struct config *config)
 	config->nut_starttls = true;
 	config->nut_per_address = 100;
 	config->nut_failed_logins = 10;
+	config->http_max_connections = 2048;
+	config->http_per_address = 100;
+	config->http_failed_logins = 10;
 	config->log_target = LOG_TARGET_AUTO;
 	config->log_level = LOG_LEVEL_INFO;
 }
@@ -84,6 +94,7 @@ struct config *config_default(const char *port)
 	config__defaults(config);
 	listen_on_loopback(&config->nut_listen, &config->n_nut_listen, 3493);
 	http_on_loopback(config);
+	http_open_to_loopback(config);
 	add_ups(config, "ups")->port = xstrdup(port);
 	return config;
 }
@@ -405,14 +416,38 @@ static void check_twice(const cfg_t *section, char *const *listen, size_t n)
 					    listen[i]);
 }
 
-/* listen = {} is not the same as no listen. */
+/* An empty list is not the same as none. */
+static bool is_given(cfg_t *section, const char *key)
+{
+	return cfg_getopt(section, key)->flags & CFGF_MODIFIED;
+}
+
+/* TLS, or this host only. */
+static bool is_private(const char *listen)
+{
+	return strncmp(listen, "https://", 8) == 0 || strncmp(listen, "127.", 4) == 0 ||
+	       strncmp(listen, "[::1]:", 6) == 0 || strncasecmp(listen, "localhost:", 10) == 0;
+}
+
 static void build_http(struct config *config, cfg_t *http)
 {
 	get_list(http, "listen", &config->http_listen, &config->n_http_listen);
-	if (!(cfg_getopt(http, "listen")->flags & CFGF_MODIFIED))
+	if (!is_given(http, "listen"))
 		http_on_loopback(config);
 	check_twice(http, config->http_listen, config->n_http_listen);
 	get_list(http, "names", &config->http_names, &config->n_http_names);
+	get_networks(http, "read-without-login", &config->http_open);
+	if (!is_given(http, "read-without-login"))
+		http_open_to_loopback(config);
+	get_number(http, "max-connections", &config->http_max_connections);
+	get_number(http, "connections-per-address", &config->http_per_address);
+	get_number(http, "failed-logins", &config->http_failed_logins);
+	for (size_t i = 0; i < config->n_http_listen; i++)
+		if (!is_private(config->http_listen[i]))
+			config__say(false, config__line(http, "listen", i),
+				    "%s speaks to other hosts in clear, passwords included. Write "
+				    "\"https://%s\", unless a proxy on the way encrypts",
+				    config->http_listen[i], config->http_listen[i]);
 }
 
 static void build_tls(struct config *config, cfg_t *nut, cfg_t *tls)
@@ -508,6 +543,7 @@ void config_free(struct config *config)
 	free_texts(config->nut_listen, config->n_nut_listen);
 	free_texts(config->http_listen, config->n_http_listen);
 	free_texts(config->http_names, config->n_http_names);
+	networks_close(&config->http_open);
 	networks_close(&config->access.connect);
 	networks_close(&config->access.login);
 	networks_close(&config->access.set);

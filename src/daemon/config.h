@@ -85,6 +85,8 @@ struct config {
 	size_t n_http_listen;
 	char **http_names; /* what clients may call this host, besides localhost and addresses */
 	size_t n_http_names;
+	struct networks http_open; /* who may read without logging in */
+	unsigned http_max_connections, http_per_address, http_failed_logins;
 	char *socket; /* path of the local API's unix socket; NULL: in the runtime directory */
 	char *state_dir, *runtime_dir;	  /* NULL: chosen at start (runtime_dir.h) */
 	char *run_as_user, *run_as_group; /* NULL: not configured */

@@ -203,10 +203,10 @@ bool check_listen(const char *value, char *why, size_t size)
 
 bool check_http_listen(const char *value, char *why, size_t size)
 {
-	if (check_listen(value, why, size))
+	if (check_listen(strncmp(value, "https://", 8) == 0 ? value + 8 : value, why, size))
 		return true;
 	BAD("\"%.64s\" is no address to listen on. Write \"127.0.0.1:8493\", \"[::1]:8493\" or "
-	    "\"*:8493\"",
+	    "\"https://*:8493\"",
 	    value);
 }
 

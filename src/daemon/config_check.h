@@ -15,7 +15,8 @@ bool check_user_name(const char *value, char *why, size_t size);
 bool check_port(const char *value, char *why, size_t size);
 bool check_listen(const char *value, char *why,
 		  size_t size); /* "address:port", "[v6]:port", "*:port" */
-bool check_http_listen(const char *value, char *why, size_t size); /* likewise */
+bool check_http_listen(const char *value, char *why,
+		       size_t size); /* likewise, or https:// before it */
 bool check_host_name(const char *value, char *why, size_t size);
 bool check_serial(const char *value, char *why, size_t size);
 bool check_password(const char *value, char *why, size_t size);

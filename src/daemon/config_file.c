@@ -72,6 +72,10 @@ static const struct key {
 
 	{ "http", "listen", KEY_LIST, 0, 0, check_http_listen },
 	{ "http", "names", KEY_LIST, 0, 0, check_host_name },
+	{ "http", "read-without-login", KEY_LIST, 0, 0, check_network },
+	{ "http", "max-connections", KEY_NUMBER, 1, 100000, NULL },
+	{ "http", "connections-per-address", KEY_NUMBER, 0, 100000, NULL },
+	{ "http", "failed-logins", KEY_NUMBER, 0, 1000, NULL },
 
 	{ "user", "password", KEY_TEXT, 0, 0, check_password },
 	{ "user", "actions", KEY_LIST, 0, 0, check_action },

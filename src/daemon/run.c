@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "auth/auth.h"
 #include "daemon/certificates.h"
 #include "daemon/config.h"
 #include "daemon/devices.h"
@@ -33,6 +34,7 @@ struct daemon {
 	struct hub *hub;
 	struct nut_server *nut;
 	struct http_front *http;
+	struct auth *auth;
 	struct devices *devices;
 	struct latch *latch;
 	struct certificates *certificates;
@@ -129,7 +131,7 @@ int run_check(const struct options *options)
 	return EXIT_GOOD;
 }
 
-static struct nut_server_config nut_config(const struct config *config)
+static struct nut_server_config nut_config(const struct config *config, struct auth *auth)
 {
 	return (struct nut_server_config){
 		.listen = config->nut_listen,
@@ -142,6 +144,7 @@ static struct nut_server_config nut_config(const struct config *config)
 		.require_tls = config->nut_require_tls,
 		.per_address = config->nut_per_address,
 		.failed_logins = config->nut_failed_logins,
+		.auth = auth,
 	};
 }
 
@@ -152,6 +155,13 @@ static struct http_front_config http_config(const struct config *config)
 		.n_listen = config->n_http_listen,
 		.names = config->http_names,
 		.n_names = config->n_http_names,
+		.open = &config->http_open,
+		.users = config->users,
+		.n_users = config->n_users,
+		.access = &config->access,
+		.max_connections = config->http_max_connections,
+		.per_address = config->http_per_address,
+		.failed_logins = config->http_failed_logins,
 	};
 }
 
@@ -195,12 +205,22 @@ static void warn_fixed(const struct config *old, const struct config *now)
 		log_warning("another run-as %s", words);
 }
 
+static bool wants_https(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_http_listen; i++)
+		if (strncmp(config->http_listen[i], "https://", 8) == 0)
+			return true;
+	return false;
+}
+
 static void certificates_ready(void *user, struct tls *tls)
 {
 	struct daemon *daemon = user;
 
 	if (daemon->config->nut_starttls && (tls || !nut_server_has_tls(daemon->nut)))
 		nut_server_set_tls(daemon->nut, tls);
+	if (wants_https(daemon->config) && (tls || !http_front_has_tls(daemon->http)))
+		http_front_set_tls(daemon->http, tls);
 	tls_unref(tls);
 }
 
@@ -218,10 +238,13 @@ static bool start_tls(struct daemon *daemon)
 	char error[512];
 
 	daemon->certificates = certificates_new(daemon->base, certificates_ready, daemon);
-	if (!config->nut_starttls)
+	if (!config->nut_starttls && !wants_https(config))
 		return true;
 	if (certificates_look(daemon->certificates, config, error, sizeof(error))) {
-		nut_server_offer_tls(daemon->nut, want_tls, daemon);
+		if (config->nut_starttls)
+			nut_server_offer_tls(daemon->nut, want_tls, daemon);
+		if (wants_https(config))
+			want_tls(daemon);
 		return true;
 	}
 	if (config->nut_require_tls == CONFIG_TLS_OPTIONAL) {
@@ -246,7 +269,7 @@ static void reload(struct daemon *daemon)
 	warn_fixed(daemon->config, config);
 	log_open("ups2000d", (enum log_target)config->log_target,
 		 (enum log_level)config->log_level);
-	nut = nut_config(config);
+	nut = nut_config(config, daemon->auth);
 	if (!nut_server_configure(daemon->nut, &nut, error, sizeof(error)))
 		log_error("%s", error);
 	http = http_config(config);
@@ -254,10 +277,12 @@ static void reload(struct daemon *daemon)
 	devices_apply(daemon->devices, config);
 	config_free(daemon->config);
 	daemon->config = config;
-	if (config->nut_starttls)
+	if (config->nut_starttls || wants_https(config))
 		certificates_read(daemon->certificates, config);
-	else
+	if (!config->nut_starttls)
 		nut_server_set_tls(daemon->nut, NULL);
+	if (!wants_https(config))
+		http_front_set_tls(daemon->http, NULL);
 	log_info("configuration read again: %zu UPS%s", config->n_ups,
 		 config->n_ups == 1 ? "" : "es");
 }
@@ -308,7 +333,7 @@ static int add_signals(struct daemon *daemon)
 static int start(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	struct nut_server_config nut = nut_config(config);
+	struct nut_server_config nut;
 	struct http_front_config http = http_config(config);
 	struct privileges privileges;
 	char error[512];
@@ -326,6 +351,8 @@ static int start(struct daemon *daemon)
 			"the state directory %s cannot be created: %s; nothing is kept over a restart",
 			config->state_dir, strerror(errno));
 
+	daemon->auth = auth_new(daemon->base);
+	nut = nut_config(config, daemon->auth);
 	daemon->nut = nut_server_new(daemon->hub, &nut, error, sizeof(error));
 	if (!daemon->nut) {
 		log_error(
@@ -334,7 +361,7 @@ static int start(struct daemon *daemon)
 			error);
 		return EXIT_RUNTIME;
 	}
-	daemon->http = http_front_new(daemon->hub, NULL, error, sizeof(error));
+	daemon->http = http_front_new(daemon->hub, daemon->auth, NULL, error, sizeof(error));
 	if (!daemon->http)
 		goto fail;
 	http_front_configure(daemon->http, &http);
@@ -375,6 +402,7 @@ static void stop(struct daemon *daemon)
 	http_front_free(daemon->http);
 	if (daemon->nut)
 		nut_server_free(daemon->nut);
+	auth_free(daemon->auth);
 	latch_free(daemon->latch);
 	devices_free(daemon->devices);
 	hub_free(daemon->hub);

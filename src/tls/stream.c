@@ -15,14 +15,23 @@ struct tls_stream {
 	const char *why; /* OpenSSL's or libc's, static */
 };
 
+SSL *tls_server_new(struct tls *tls)
+{
+	SSL *ssl = SSL_new(tls->ctx); /* holds the context itself: tls may go */
+
+	if (!ssl)
+		abort(); /* out of memory: as xmalloc() */
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
 struct tls_stream *tls_stream_new(struct tls *tls, int fd)
 {
 	struct tls_stream *s = xcalloc(1, sizeof(*s));
 
-	s->ssl = SSL_new(tls->ctx); /* holds the context itself: tls may go */
-	if (!s->ssl || SSL_set_fd(s->ssl, fd) != 1)
-		abort(); /* out of memory: as xmalloc() */
-	SSL_set_accept_state(s->ssl);
+	s->ssl = tls_server_new(tls);
+	if (SSL_set_fd(s->ssl, fd) != 1)
+		abort(); /* out of memory */
 	return s;
 }
 

@@ -54,6 +54,12 @@ extern const char TLS_OWN_CERTIFICATE[], TLS_OWN_KEY[]; /* the files' names */
 
 enum { TLS_RECORD_MAX = 16384 };
 
+/**
+ * A server's side of one connection for code that drives OpenSSL itself (libevent's bufferevents).
+ * Never NULL; the caller's.
+ */
+struct ssl_st *tls_server_new(struct tls *tls);
+
 /** One connection, server side. SIGPIPE must be ignored. */
 struct tls_stream;
 

@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 	fixture.base = event_base_new_with_config(config);
 	event_config_free(config);
 	fixture.hub = hub_new(fixture.base);
-	front = http_front_new(fixture.hub, argv[1], error, sizeof(error));
+	front = http_front_new(fixture.hub, NULL, argv[1], error, sizeof(error));
 	if (!front) {
 		fprintf(stderr, "%s\n", error);
 		return 1;

@@ -42,7 +42,7 @@ static int setup(void **state)
 	f->base = event_base_new();
 	f->hub = hub_new(f->base);
 	f->rack = made_ups(f->hub, "rack", NULL, NULL);
-	f->front = http_front_new(f->hub, f->path, error, sizeof(error));
+	f->front = http_front_new(f->hub, NULL, f->path, error, sizeof(error));
 	assert_non_null(f->front);
 	*state = f;
 	return 0;
@@ -354,7 +354,7 @@ static void test_end_with_open_connections(void **state)
 	await(f, half, NULL);
 	client_free(stream);
 	client_free(half);
-	f->front = http_front_new(f->hub, f->path, error, sizeof(error));
+	f->front = http_front_new(f->hub, NULL, f->path, error, sizeof(error));
 	assert_non_null(f->front);
 }
 
@@ -525,7 +525,7 @@ static void test_end_before_the_answer(void **state)
 	http_front_free(f->front);
 	keeper.cb(keeper.user, 200, xstrdup("{}"));
 	client_free(client);
-	f->front = http_front_new(f->hub, f->path, error, sizeof(error));
+	f->front = http_front_new(f->hub, NULL, f->path, error, sizeof(error));
 	assert_non_null(f->front);
 }
 

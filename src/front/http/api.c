@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "auth/rights.h"
+#include "daemon/config.h"
 #include "daemon/hub.h"
 #include "daemon/records.h"
 #include "front/http/later.h"
@@ -246,10 +248,9 @@ static void get_order(struct call *call)
 
 /* ---- ordering ---- */
 
-/* The body as an object that has only these members, all strings; NULL after a problem. */
-static json_t *read_body(struct call *call, const char *const *members)
+json_t *api_read_body(const struct api_request *request, struct api_reply *reply,
+		      const char *const *members)
 {
-	const struct api_request *request = call->request;
 	const char *type = request->content_type ? request->content_type : "";
 	size_t type_len = strcspn(type, "; ");
 	json_error_t error;
@@ -258,18 +259,18 @@ static json_t *read_body(struct call *call, const char *const *members)
 
 	if (type_len != strlen("application/json") ||
 	    strncasecmp(type, "application/json", type_len) != 0) {
-		api_problem(call->reply, 415, "Content-Type", "must be application/json");
+		api_problem(reply, 415, "Content-Type", "must be application/json");
 		return NULL;
 	}
 	body = json_loadb(request->body ? request->body : "", request->body_len,
 			  JSON_REJECT_DUPLICATES, &error);
 	if (!body) {
-		api_problem(call->reply, 400, NULL, "the body is not JSON: %s (line %d)",
-			    error.text, error.line);
+		api_problem(reply, 400, NULL, "the body is not JSON: %s (line %d)", error.text,
+			    error.line);
 		return NULL;
 	}
 	if (!json_is_object(body)) {
-		api_problem(call->reply, 400, NULL, "the body must be a JSON object");
+		api_problem(reply, 400, NULL, "the body must be a JSON object");
 		goto wrong;
 	}
 	json_object_foreach(body, key, value)
@@ -279,11 +280,11 @@ static json_t *read_body(struct call *call, const char *const *members)
 		while (*member && strcmp(*member, key) != 0)
 			member++;
 		if (!*member) {
-			api_problem(call->reply, 400, key, "no such member: \"%s\"", key);
+			api_problem(reply, 400, key, "no such member: \"%s\"", key);
 			goto wrong;
 		}
 		if (!json_is_string(value) && !json_is_null(value)) {
-			api_problem(call->reply, 400, key, "must be a string");
+			api_problem(reply, 400, key, "must be a string");
 			goto wrong;
 		}
 	}
@@ -292,6 +293,45 @@ static json_t *read_body(struct call *call, const char *const *members)
 wrong:
 	json_decref(body);
 	return NULL;
+}
+
+static json_t *read_body(struct call *call, const char *const *members)
+{
+	return api_read_body(call->request, call->reply, members);
+}
+
+/* What writing may need. */
+enum right { RIGHT_NONE, RIGHT_COMMAND, RIGHT_SET, RIGHT_FSD };
+
+/* May the client? With RIGHT_COMMAND: that command (NULL: any). False after a problem. */
+static bool may(struct call *call, enum right right, const char *command)
+{
+	static const enum access networks[] = {
+		[RIGHT_COMMAND] = ACCESS_INSTCMD,
+		[RIGHT_SET] = ACCESS_SET,
+		[RIGHT_FSD] = ACCESS_FSD,
+	};
+	const struct api_client *client = call->request->remote;
+	const struct config_user *user;
+	bool ok;
+
+	if (!client)
+		return true;
+	user = client->account;
+	if (right == RIGHT_NONE || !user ||
+	    !rights_from(client->access, networks[right], client->peer)) {
+		api_problem(call->reply, user ? 403 : 401, NULL,
+			    user ? "refused by section access" : "log in first");
+		return false;
+	}
+	if (right == RIGHT_COMMAND)
+		ok = command ? rights_command(user, command) : user->n_instcmds > 0;
+	else
+		ok = rights_act(user, right == RIGHT_SET ? CONFIG_ACTION_SET : CONFIG_ACTION_FSD);
+	if (!ok)
+		api_problem(call->reply, 403, NULL, "the user %s has no right to do this",
+			    user->name);
+	return ok;
 }
 
 /* A refusal at once is told by the status too; whatever comes later is in the order alone. */
@@ -351,7 +391,7 @@ static void commands(struct call *call)
 	else if (!nut_store_find_cmd(call->ups->store, name))
 		api_problem(call->reply, 404, "command", "%s has no command \"%.100s\"",
 			    call->ups->name, name);
-	else
+	else if (may(call, RIGHT_COMMAND, name))
 		give_order(call, HUB_ORDER_COMMAND, name, value);
 	json_decref(body);
 }
@@ -458,23 +498,23 @@ static void get_log(struct call *call)
 static const struct resource {
 	const char *parts[ROUTE_PARTS_MAX]; /* behind /api/v1; "*" stands for any */
 	bool ups;			    /* parts[1] is the name of a UPS */
-	bool post;
+	enum right post;		    /* to POST; NONE: not possible */
 	void (*serve)(struct call *call);
 } resources[] = {
-	{ { "health" }, false, false, get_health },
-	{ { "ups" }, false, false, get_list },
-	{ { "ups", "*" }, true, false, get_ups },
-	{ { "ups", "*", "variables" }, true, false, get_variables },
-	{ { "ups", "*", "commands" }, true, true, commands },
-	{ { "ups", "*", "settings" }, true, true, settings },
-	{ { "ups", "*", "history" }, true, false, get_history },
-	{ { "ups", "*", "outages" }, true, false, get_outages },
-	{ { "ups", "*", "tests" }, true, false, get_tests },
-	{ { "outages" }, false, false, get_outages },
-	{ { "tests" }, false, false, get_tests },
-	{ { "log" }, false, false, get_log },
-	{ { "events" }, false, false, get_events },
-	{ { "orders", "*" }, false, false, get_order },
+	{ { "health" }, false, RIGHT_NONE, get_health },
+	{ { "ups" }, false, RIGHT_NONE, get_list },
+	{ { "ups", "*" }, true, RIGHT_NONE, get_ups },
+	{ { "ups", "*", "variables" }, true, RIGHT_NONE, get_variables },
+	{ { "ups", "*", "commands" }, true, RIGHT_COMMAND, commands },
+	{ { "ups", "*", "settings" }, true, RIGHT_SET, settings },
+	{ { "ups", "*", "history" }, true, RIGHT_NONE, get_history },
+	{ { "ups", "*", "outages" }, true, RIGHT_NONE, get_outages },
+	{ { "ups", "*", "tests" }, true, RIGHT_NONE, get_tests },
+	{ { "outages" }, false, RIGHT_NONE, get_outages },
+	{ { "tests" }, false, RIGHT_NONE, get_tests },
+	{ { "log" }, false, RIGHT_NONE, get_log },
+	{ { "events" }, false, RIGHT_NONE, get_events },
+	{ { "orders", "*" }, false, RIGHT_NONE, get_order },
 };
 
 static bool matches(const struct resource *resource, const struct route *route)
@@ -508,7 +548,7 @@ static bool allowed(struct call *call, const struct resource *resource)
 
 	call->post = !strcmp(method, "POST");
 	if (!strcmp(method, "GET") || !strcmp(method, "HEAD") || (call->post && resource->post))
-		return true;
+		return !call->post || may(call, resource->post, NULL);
 	api_problem(call->reply, 405, NULL, "%.20s is not possible here", method);
 	call->reply->allow = resource->post ? "GET, HEAD, POST" : "GET, HEAD";
 	return false;

@@ -6,7 +6,17 @@
 #include <jansson.h>
 
 struct api_later;
+struct config_access;
+struct config_user;
 struct hub;
+struct sockaddr;
+
+/* Who asks from another host, or over TCP at all. */
+struct api_client {
+	const struct config_user *account;  /* logged in as, or NULL */
+	const struct config_access *access; /* may be NULL */
+	const struct sockaddr *peer;
+};
 
 /* A request as the API sees it: no sockets. Strings are borrowed for the call. */
 struct api_request {
@@ -17,7 +27,8 @@ struct api_request {
 	const char *last_event_id; /* header, or NULL */
 	const char *body;
 	size_t body_len;
-	const char *user, *from; /* who asks and from where: "root", "unix" */
+	const char *user, *from;	 /* who asks and from where: "root", "unix" */
+	const struct api_client *remote; /* NULL: over the local socket, which may do everything */
 };
 
 /* What a stream of server-sent events shall carry. */
@@ -52,6 +63,13 @@ void api_reply_clear(struct api_reply *reply);
  */
 void api_problem(struct api_reply *reply, int status, const char *field, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/**
+ * The body as an object that has only these members, all strings or null. Returns a new reference,
+ * or NULL after a problem.
+ */
+json_t *api_read_body(const struct api_request *request, struct api_reply *reply,
+		      const char *const *members);
 
 /** "Not Found" for 404. */
 const char *api_status_text(int status);

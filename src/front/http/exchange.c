@@ -10,25 +10,14 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-#include "daemon/networks.h"
-#include "front/http/api.h"
 #include "front/http/asset.h"
+#include "front/http/headers.h"
 #include "front/http/host.h"
 #include "front/http/stream.h"
 #include "front/http/waiting.h"
 #include "util/util.h"
 
-/* One request and its answer. */
-struct exchange {
-	struct door *door;
-	struct evhttp_request *req;
-	struct evkeyvalq *headers; /* of the request */
-	struct bufferevent *bev;
-	const char *method, *target;
-	bool head;
-	char user[64], from[INET6_ADDRSTRLEN];
-	struct sockaddr_storage peer;
-};
+const char SESSION_TARGET[] = "/api/v1/session";
 
 static const char *method_name(struct evhttp_request *req)
 {
@@ -55,9 +44,19 @@ static const char *method_name(struct evhttp_request *req)
 	return "this method";
 }
 
-static const char *header(const struct exchange *x, const char *name)
+const char *exchange_header(const struct exchange *x, const char *name)
 {
 	return evhttp_find_header(x->headers, name);
+}
+
+const struct sockaddr *exchange_peer(const struct exchange *x)
+{
+	return (const struct sockaddr *)&x->peer;
+}
+
+bool exchange_reads(const struct exchange *x)
+{
+	return x->head || strcmp(x->method, "GET") == 0;
 }
 
 /* What every answer carries on TCP, where a browser may read it. */
@@ -104,18 +103,35 @@ static void finish(const struct exchange *x, int status, struct evbuffer *body)
 		evbuffer_free(body);
 }
 
+/* A browser asked for Basic would keep the password and send it along with everything. */
+static const char *challenge(const struct exchange *x)
+{
+	if (exchange_header(x, "Sec-Fetch-Mode") || exchange_header(x, "Origin"))
+		return "Session realm=\"ups2000\"";
+	return "Basic realm=\"ups2000\", charset=\"UTF-8\"";
+}
+
 static void send_reply(const struct exchange *x, const struct api_reply *reply)
 {
 	struct evbuffer *body = evbuffer_new();
 	char *text = reply->text ? NULL
 				 : json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(10));
 	const char *shown = reply->text ? reply->text : text ? text : "{}";
+	char retry[16];
 
 	add_headers(x, reply->type, "no-store");
 	if (reply->allow)
 		add_header(x, "Allow", reply->allow);
 	if (*reply->location)
 		add_header(x, "Location", reply->location);
+	if (*x->cookie)
+		add_header(x, "Set-Cookie", x->cookie);
+	if (x->retry_s) {
+		snprintf(retry, sizeof(retry), "%u", x->retry_s);
+		add_header(x, "Retry-After", retry);
+	}
+	if (reply->status == 401)
+		add_header(x, "WWW-Authenticate", challenge(x));
 	evbuffer_add(body, shown, strlen(shown));
 	evbuffer_add(body, "\n", 1);
 	finish(x, reply->status, body);
@@ -124,17 +140,11 @@ static void send_reply(const struct exchange *x, const struct api_reply *reply)
 
 /* ---- the page ---- */
 
-static bool accepts_gzip(const struct exchange *x)
-{
-	const char *accepted = header(x, "Accept-Encoding");
-
-	return accepted && strstr(accepted, "gzip") && !strstr(accepted, "gzip;q=0");
-}
-
 static void send_asset(const struct exchange *x, const struct asset *asset)
 {
-	const char *known = header(x, "If-None-Match");
-	bool packed = asset->packed && accepts_gzip(x);
+	const char *known = exchange_header(x, "If-None-Match");
+	const char *codings = exchange_header(x, "Accept-Encoding");
+	bool packed = asset->packed && codings && headers_accepts_coding(codings, "gzip");
 	struct evbuffer *body;
 
 	add_headers(x, asset->type,
@@ -156,50 +166,65 @@ static void send_asset(const struct exchange *x, const struct asset *asset)
 	finish(x, 200, body);
 }
 
-static bool is_reading(const struct exchange *x)
-{
-	return strcmp(x->method, "GET") == 0 || x->head;
-}
-
 /* ---- who may ---- */
 
-static bool one_header(const struct exchange *x, const char *name)
+static size_t count_headers(const struct exchange *x, const char *name)
 {
 	size_t n = 0;
 
 	for (const struct evkeyval *h = TAILQ_FIRST(x->headers); h; h = TAILQ_NEXT(h, next))
 		n += strcasecmp(h->key, name) == 0;
-	return n == 1;
+	return n;
+}
+
+static bool is(const char *value, const char *word)
+{
+	return value && strcmp(value, word) == 0;
+}
+
+/*
+ * A page of somebody else in a browser that can reach us: it shall neither read nor write. Other
+ * programs send none of these headers.
+ */
+static bool is_foreign_page(const struct exchange *x)
+{
+	const char *site = exchange_header(x, "Sec-Fetch-Site");
+	const char *origin = exchange_header(x, "Origin");
+
+	if (origin && !headers_same_origin(origin, exchange_header(x, "Host")))
+		return true;
+	if (!site || is(site, "same-origin") || is(site, "none"))
+		return false;
+	/* a link to us is followed */
+	return !exchange_reads(x) || !is(exchange_header(x, "Sec-Fetch-Mode"), "navigate");
 }
 
 /* True if the request may go on; else reply tells why not. */
 static bool admitted(const struct exchange *x, struct api_reply *reply)
 {
 	const struct http_front_config *config = &x->door->front->config;
-	const char *host = header(x, "Host");
+	const char *host = exchange_header(x, "Host");
 
 	if (!x->door->tcp)
 		return true;
-	if (!one_header(x, "Host")) {
+	if (count_headers(x, "Host") != 1) {
 		api_problem(reply, 400, "Host", "one Host header is needed");
-		return false;
-	}
-	if (!host_is_ours(host, config->names, config->n_names)) {
+	} else if (!host_is_ours(host, config->names, config->n_names)) {
 		api_problem(reply, 421, "Host",
 			    "\"%.100s\" is not a name of this server; add it to names in section "
 			    "http if it should be",
 			    host);
-		return false;
+	} else if (!rights_from(config->access, ACCESS_CONNECT, exchange_peer(x))) {
+		api_problem(reply, 403, NULL, "refused by section access");
+	} else if (is_foreign_page(x)) {
+		api_problem(reply, 403, exchange_header(x, "Origin") ? "Origin" : "Sec-Fetch-Site",
+			    "a page of another site may not ask here");
+	} else if (count_headers(x, "Content-Length") + count_headers(x, "Transfer-Encoding") > 1) {
+		api_problem(reply, 400, "Content-Length", "the length of the body is ambiguous");
+	} else {
+		return true;
 	}
-	if (!address_is_loopback((const struct sockaddr *)&x->peer)) {
-		api_problem(reply, 403, NULL, "only this host may read");
-		return false;
-	}
-	if (!is_reading(x)) {
-		api_problem(reply, 403, NULL, "nothing can be written here");
-		return false;
-	}
-	return true;
+	return false;
 }
 
 static void find_peer(struct exchange *x)
@@ -214,11 +239,100 @@ static void find_peer(struct exchange *x)
 		strcpy(x->from, "unix");
 		return;
 	}
+	x->known = guard_peer(x->door->guard, x->bev);
 	evhttp_connection_get_peer(evhttp_request_get_connection(x->req), &address, &port);
-	strncpy(x->from, address, sizeof(x->from) - 1);
+	snprintf(x->from, sizeof(x->from), "%s", address);
 	if (getpeername(fd, (struct sockaddr *)&x->peer, &len) < 0)
 		x->peer.ss_family = AF_UNSPEC;
 }
+
+/* ---- the work ---- */
+
+struct api_request exchange_request(const struct exchange *x)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(x->req);
+
+	return (struct api_request){
+		.method = x->method,
+		.target = x->target,
+		.accept = exchange_header(x, "Accept"),
+		.content_type = exchange_header(x, "Content-Type"),
+		.last_event_id = exchange_header(x, "Last-Event-ID"),
+		.body_len = evbuffer_get_length(body),
+		.body = (const char *)evbuffer_pullup(body, -1),
+		.user = x->user,
+		.from = x->from,
+	};
+}
+
+static enum step serve_api(const struct exchange *x, struct api_reply *reply)
+{
+	struct api_request request = exchange_request(x);
+	struct api_client client = {
+		.account = x->account,
+		.access = x->door->front->config.access,
+		.peer = exchange_peer(x),
+	};
+	struct stream_ticket ticket = { STREAM_LOCAL, 0 };
+
+	if (x->door->tcp)
+		request.remote = &client;
+	api_handle(x->door->front->hub, &request, reply);
+	if (reply->later) {
+		waiting_add(x->door->front->waiting, x->door, x->req, reply->later);
+		reply->later = NULL;
+		return STEP_GO;
+	}
+	if (!reply->streaming)
+		return STEP_REPLY;
+	if (x->head) {
+		reply->json = json_object();
+		return STEP_REPLY;
+	}
+	guard_stream(x->door->guard, x->bev);
+	if (x->session)
+		ticket = (struct stream_ticket){ STREAM_SESSION, x->session->id };
+	else if (x->door->tcp)
+		ticket.kind = x->account ? STREAM_PASSWORD : STREAM_OPEN;
+	add_headers(x, "text/event-stream", "no-store");
+	streams_add(x->door->front->streams, x->req, &reply->stream, &ticket);
+	return STEP_GO;
+}
+
+static bool is_target(const struct exchange *x, const char *target)
+{
+	size_t len = strcspn(x->target, "?");
+
+	return strlen(target) == len && memcmp(x->target, target, len) == 0;
+}
+
+/* STEP_GO: it is answered. */
+static enum step serve(struct exchange *x, struct api_reply *reply)
+{
+	const struct asset *asset = x->door->tcp ? asset_find(x->target) : NULL;
+	bool session = is_target(x, SESSION_TARGET);
+	enum step step;
+
+	if (!admitted(x, reply))
+		return STEP_REPLY;
+	if (asset && exchange_reads(x)) {
+		send_asset(x, asset);
+		return STEP_GO;
+	}
+	if (asset) {
+		api_problem(reply, 405, NULL, "%.20s is not possible here", x->method);
+		reply->allow = "GET, HEAD";
+		return STEP_REPLY;
+	}
+	if (session && strcmp(x->method, "POST") == 0)
+		return login_session(x, reply);
+	step = login_identify(x, reply);
+	if (step == STEP_GO)
+		step = session ? login_session(x, reply) : login_authorize(x, reply);
+	return step == STEP_GO ? serve_api(x, reply) : step;
+}
+
+/* ---- life ---- */
 
 static void closed_cb(struct evhttp_connection *conn, void *data)
 {
@@ -226,24 +340,59 @@ static void closed_cb(struct evhttp_connection *conn, void *data)
 	guard_ended(data);
 }
 
-static void serve_api(const struct exchange *x, struct api_reply *reply)
+void exchange_forget(struct exchange *x)
 {
-	struct evbuffer *body = evhttp_request_get_input_buffer(x->req);
-	struct api_request request = {
-		.method = x->method,
-		.target = x->target,
-		.accept = header(x, "Accept"),
-		.content_type = header(x, "Content-Type"),
-		.last_event_id = header(x, "Last-Event-ID"),
-		.body_len = evbuffer_get_length(body),
-		.body = (const char *)evbuffer_pullup(body, -1),
-		.user = x->user,
-		.from = x->from,
-	};
+	evhttp_connection_set_closecb(evhttp_request_get_connection(x->req), NULL, NULL);
+	auth_cancel(&x->wait);
+	TAILQ_REMOVE(&x->door->front->checking, x, node);
+	x->door->front->n_checking--;
+	free(x);
+}
 
-	api_handle(x->door->front->hub, &request, reply);
-	if (reply->streaming && x->head)
-		reply->json = json_object();
+/* The client went away while it waited, and evhttp left the request to us. */
+static void gone_cb(struct evhttp_connection *conn, void *data)
+{
+	struct exchange *x = data;
+	struct evhttp_request *req = x->req;
+
+	(void)conn;
+	guard_ended(x->door->guard);
+	auth_cancel(&x->wait);
+	TAILQ_REMOVE(&x->door->front->checking, x, node);
+	x->door->front->n_checking--;
+	free(x);
+	evhttp_request_free(req);
+}
+
+static void run(struct exchange *x)
+{
+	struct evhttp_connection *conn = evhttp_request_get_connection(x->req);
+	struct api_reply reply = { .type = "application/json" };
+
+	evhttp_connection_set_closecb(conn, closed_cb, x->door->guard);
+	switch (serve(x, &reply)) {
+	case STEP_WAIT:
+		evhttp_connection_set_closecb(conn, gone_cb, x);
+		TAILQ_INSERT_TAIL(&x->door->front->checking, x, node);
+		x->door->front->n_checking++;
+		return;
+	case STEP_REPLY:
+		send_reply(x, &reply);
+		break;
+	case STEP_GO:
+		break;
+	}
+	api_reply_clear(&reply);
+	free(x);
+}
+
+static void ready_cb(struct auth_wait *wait)
+{
+	struct exchange *x = container_of(wait, struct exchange, wait);
+
+	TAILQ_REMOVE(&x->door->front->checking, x, node);
+	x->door->front->n_checking--;
+	run(x);
 }
 
 void exchange_answer(struct door *door, struct evhttp_request *req, const struct api_reply *reply)
@@ -251,6 +400,7 @@ void exchange_answer(struct door *door, struct evhttp_request *req, const struct
 	struct exchange x = {
 		.door = door,
 		.req = req,
+		.headers = evhttp_request_get_input_headers(req),
 		.head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD,
 	};
 
@@ -260,37 +410,17 @@ void exchange_answer(struct door *door, struct evhttp_request *req, const struct
 
 void exchange_cb(struct evhttp_request *req, void *data)
 {
-	struct evhttp_connection *conn = evhttp_request_get_connection(req);
-	struct exchange x = {
-		.door = data,
-		.req = req,
-		.headers = evhttp_request_get_input_headers(req),
-		.bev = evhttp_connection_get_bufferevent(conn),
-		.method = method_name(req),
-		.target = evhttp_request_get_uri(req),
-	};
-	struct api_reply reply = { .type = "application/json" };
-	const struct asset *asset = x.door->tcp ? asset_find(x.target) : NULL;
+	struct exchange *x = xcalloc(1, sizeof(*x));
 
-	x.head = strcmp(x.method, "HEAD") == 0;
-	guard_request(x.door->guard, x.bev);
-	evhttp_connection_set_closecb(conn, closed_cb, x.door->guard);
-	find_peer(&x);
-	if (!admitted(&x, &reply)) {
-		send_reply(&x, &reply);
-	} else if (asset && is_reading(&x)) {
-		send_asset(&x, asset);
-	} else {
-		serve_api(&x, &reply);
-		if (reply.later) {
-			waiting_add(x.door->front->waiting, x.door, req, reply.later);
-			reply.later = NULL;
-		} else if (reply.streaming && !x.head) {
-			guard_stream(x.door->guard, x.bev);
-			streams_add(x.door->front->streams, req, &reply.stream);
-		} else {
-			send_reply(&x, &reply);
-		}
-	}
-	api_reply_clear(&reply);
+	x->door = data;
+	x->req = req;
+	x->headers = evhttp_request_get_input_headers(req);
+	x->bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
+	x->method = method_name(req);
+	x->target = evhttp_request_get_uri(req);
+	x->head = strcmp(x->method, "HEAD") == 0;
+	x->wait.ready = ready_cb;
+	guard_request(x->door->guard, x->bev);
+	find_peer(x);
+	run(x);
 }

@@ -241,6 +241,13 @@ void guard_request(struct guard *guard, struct bufferevent *bev)
 		conn->since_us = clock_us();
 }
 
+void *guard_peer(struct guard *guard, struct bufferevent *bev)
+{
+	const struct conn *conn = find(guard, bev);
+
+	return conn ? conn->peer : NULL;
+}
+
 void guard_stream(struct guard *guard, struct bufferevent *bev)
 {
 	struct conn *conn = find(guard, bev);

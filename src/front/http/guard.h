@@ -43,6 +43,8 @@ void guard_watch(struct guard *guard, struct evhttp *http, const struct guard_op
 
 /** A whole request came on this connection: its time starts anew. */
 void guard_request(struct guard *guard, struct bufferevent *bev);
+/** What ops->enter() made of the connection's address, or NULL. */
+void *guard_peer(struct guard *guard, struct bufferevent *bev);
 /** The connection carries a stream: no limit on its time. */
 void guard_stream(struct guard *guard, struct bufferevent *bev);
 /** Some connection has ended: let go of it soon. (Without this it is done within a second.) */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -10,9 +12,12 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "auth/peers.h"
 #include "daemon/hub.h"
+#include "daemon/networks.h"
 #include "front/http/stream.h"
 #include "front/http/waiting.h"
+#include "tls/tls.h"
 #include "util/util.h"
 
 #define LOG_PART "http"
@@ -27,12 +32,12 @@ enum {
 	REQUEST_MS = 30 * 1000,
 	DEAD_MS = 30 * 1000, /* without a word from the client's host while there is data for it */
 };
-static const char DEFAULT_PORT[] = "8493";
+static const char DEFAULT_PORT[] = "8493", HTTPS[] = "https://";
 
 /* A listen address. */
 struct port {
 	TAILQ_ENTRY(port) all;
-	struct http_front *front;
+	struct door *door;
 	char *where;
 	size_t n; /* 0: could not be bound */
 	int fds[BIND_FDS];
@@ -112,34 +117,74 @@ static struct evhttp_bound_socket *bind_fd(struct door *door, int fd)
 
 /* ---- TCP ---- */
 
-static const char *tcp_enter(void *user, evutil_socket_t fd, void **peer)
+static const char too_many_of_it[] = "HTTP/1.1 429 Too Many Requests\r\n"
+				     "Connection: close\r\nContent-Length: 0\r\n\r\n";
+static const char forbidden[] = "HTTP/1.1 403 Forbidden\r\n"
+				"Connection: close\r\nContent-Length: 0\r\n\r\n";
+
+static const char *tcp_enter(void *user, evutil_socket_t fd, void **known)
 {
+	struct door *door = user;
+	struct http_front *front = door->front;
+	struct sockaddr_storage peer = { 0 };
+	socklen_t len = sizeof(peer);
 	int on = 1;
 	unsigned dead_ms = DEAD_MS;
 
-	(void)user;
-	(void)peer;
+	if (door->tls && !front->tls)
+		return "";
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+		return "";
+	if (!rights_from(front->config.access, ACCESS_CONNECT, (struct sockaddr *)&peer))
+		return forbidden;
+	*known = peers_enter(front->peers, (struct sockaddr *)&peer);
+	if (!*known)
+		return too_many_of_it;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
 	return NULL;
 }
 
-static const struct guard_ops tcp_ops = { .enter = tcp_enter };
+static void tcp_leave(void *user, void *known)
+{
+	peers_leave(((struct door *)user)->front->peers, known);
+}
+
+static struct bufferevent *make_tls(void *user, struct event_base *base)
+{
+	struct door *door = user;
+	struct bufferevent *bev = NULL;
+
+	if (door->front->tls)
+		bev = bufferevent_openssl_socket_new(base, -1, tls_server_new(door->front->tls),
+						     BUFFEREVENT_SSL_ACCEPTING,
+						     BEV_OPT_CLOSE_ON_FREE);
+	if (bev) /* clients that end without a word are no error */
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+static const struct guard_ops tcp_ops = { .enter = tcp_enter, .leave = tcp_leave };
+static const struct guard_ops tls_ops = { .make = make_tls,
+					  .enter = tcp_enter,
+					  .leave = tcp_leave };
 
 static struct port *port_open(struct http_front *front, const char *where)
 {
 	struct port *port = xcalloc(1, sizeof(*port));
+	bool tls = strncmp(where, HTTPS, strlen(HTTPS)) == 0;
 	char error[512];
 
-	port->front = front;
+	port->door = tls ? &front->tls_door : &front->tcp_door;
 	port->where = xstrdup(where);
-	if (!bind_listen(where, DEFAULT_PORT, port->fds, error, sizeof(error))) {
+	if (!bind_listen(where + (tls ? strlen(HTTPS) : 0), DEFAULT_PORT, port->fds, error,
+			 sizeof(error))) {
 		log_error("%s; the page and the API are not served there", error);
 		return port;
 	}
 	while (port->n < BIND_FDS && port->fds[port->n] >= 0) {
-		port->bound[port->n] = bind_fd(&front->tcp_door, port->fds[port->n]);
+		port->bound[port->n] = bind_fd(port->door, port->fds[port->n]);
 		port->n++;
 	}
 	return port;
@@ -148,7 +193,7 @@ static struct port *port_open(struct http_front *front, const char *where)
 static void port_close(struct port *port)
 {
 	for (size_t i = 0; i < port->n; i++)
-		evhttp_del_accept_socket(port->front->tcp_door.http, port->bound[i]);
+		evhttp_del_accept_socket(port->door->http, port->bound[i]);
 	free(port->where);
 	free(port);
 }
@@ -168,8 +213,49 @@ static void say_serving(const struct port *port)
 	const char *colon = strrchr(port->where, ':');
 
 	if (port->n)
-		log_info("the page and the API are at http://%.*s:%u/", (int)(colon - port->where),
-			 port->where, bind_port(port->fds[0]));
+		log_info("the page and the API are at %s%.*s:%u/", port->door->tls ? "" : "http://",
+			 (int)(colon - port->where), port->where, bind_port(port->fds[0]));
+}
+
+static bool good_still(void *user, const struct stream_ticket *ticket, int fd)
+{
+	struct http_front *front = user;
+
+	(void)fd;
+	return ticket->kind != STREAM_SESSION ||
+	       sessions_good(front->sessions, ticket->session, front->config.users,
+			     front->config.n_users, clock_us(), true);
+}
+
+/* Who showed a password must show it again; the others must still be allowed what they have. */
+static bool good_after_reload(void *user, const struct stream_ticket *ticket, int fd)
+{
+	const struct http_front_config *config = &((struct http_front *)user)->config;
+	struct sockaddr_storage peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	if (ticket->kind == STREAM_LOCAL)
+		return true;
+	if (ticket->kind == STREAM_PASSWORD ||
+	    getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
+	    !rights_from(config->access, ACCESS_CONNECT, (struct sockaddr *)&peer))
+		return false;
+	if (ticket->kind == STREAM_OPEN)
+		return config->open && networks_hold(config->open, (struct sockaddr *)&peer);
+	return good_still(user, ticket, fd);
+}
+
+void http_front_set_tls(struct http_front *front, struct tls *tls)
+{
+	if (tls)
+		tls_ref(tls);
+	tls_unref(front->tls);
+	front->tls = tls;
+}
+
+bool http_front_has_tls(const struct http_front *front)
+{
+	return front->tls;
 }
 
 void http_front_configure(struct http_front *front, const struct http_front_config *config)
@@ -178,6 +264,11 @@ void http_front_configure(struct http_front *front, const struct http_front_conf
 	struct port *port, *next;
 
 	front->config = *config;
+	guard_set_max(front->tcp_guard,
+		      config->max_connections ? config->max_connections : TCP_CONNECTIONS_MAX);
+	peers_configure(front->peers, config->per_address, config->failed_logins);
+	login_configure(front);
+	streams_review(front->streams, good_after_reload, front);
 	TAILQ_CONCAT(&old, &front->ports, all);
 	/* first close: *:8493 cannot be bound while 127.0.0.1:8493 is */
 	for (port = TAILQ_FIRST(&old); port; port = next) {
@@ -219,7 +310,7 @@ static void resume(struct evhttp_bound_socket *bound)
 	evconnlistener_enable(evhttp_bound_socket_get_listener(bound));
 }
 
-/* Each second: listeners that accept_failed() stopped. */
+/* Each second: listeners that accept_failed() stopped, streams whose session has ended. */
 static void resume_cb(evutil_socket_t fd, short what, void *data)
 {
 	struct http_front *front = data;
@@ -232,6 +323,7 @@ static void resume_cb(evutil_socket_t fd, short what, void *data)
 	TAILQ_FOREACH (port, &front->ports, all)
 		for (size_t i = 0; i < port->n; i++)
 			resume(port->bound[i]);
+	streams_review(front->streams, good_still, front);
 }
 
 bool http_front_local(struct http_front *front, const char *socket_path, char *error,
@@ -244,8 +336,8 @@ bool http_front_local(struct http_front *front, const char *socket_path, char *e
 	return true;
 }
 
-struct http_front *http_front_new(struct hub *hub, const char *socket_path, char *error,
-				  size_t error_size)
+struct http_front *http_front_new(struct hub *hub, struct auth *auth, const char *socket_path,
+				  char *error, size_t error_size)
 {
 	static const struct timeval second = { .tv_sec = 1 };
 	struct http_front *front = xcalloc(1, sizeof(*front));
@@ -255,9 +347,15 @@ struct http_front *http_front_new(struct hub *hub, const char *socket_path, char
 	TAILQ_INIT(&front->ports);
 	front->local_guard = guard_new(hub_base(hub), LOCAL_CONNECTIONS_MAX, REQUEST_MS);
 	front->tcp_guard = guard_new(hub_base(hub), TCP_CONNECTIONS_MAX, REQUEST_MS);
-	front->tcp_door.tcp = true;
+	front->tcp_door.tcp = front->tls_door.tcp = front->tls_door.tls = true;
 	open_door(&front->local_door, front, front->local_guard, NULL);
 	open_door(&front->tcp_door, front, front->tcp_guard, &tcp_ops);
+	open_door(&front->tls_door, front, front->tcp_guard, &tls_ops);
+	TAILQ_INIT(&front->checking);
+	front->own_auth = !auth;
+	front->auth = auth ? auth : auth_new(hub_base(hub));
+	front->peers = peers_new();
+	front->sessions = sessions_new();
 	front->streams = streams_new(hub);
 	front->waiting = waiting_new();
 	front->resume = event_new(hub_base(hub), -1, EV_PERSIST, resume_cb, front);
@@ -272,11 +370,14 @@ struct http_front *http_front_new(struct hub *hub, const char *socket_path, char
 
 void http_front_free(struct http_front *front)
 {
+	struct exchange *x;
 	struct port *port;
 
 	if (!front)
 		return;
 	hub_detach(front->hub, front);
+	while ((x = TAILQ_FIRST(&front->checking)))
+		exchange_forget(x);
 	streams_free(front->streams);
 	waiting_free(front->waiting);
 	while ((port = TAILQ_FIRST(&front->ports))) {
@@ -286,9 +387,17 @@ void http_front_free(struct http_front *front)
 	event_free(front->resume);
 	evhttp_free(front->local_door.http);
 	evhttp_free(front->tcp_door.http);
+	evhttp_free(front->tls_door.http);
 	guard_free(front->local_guard);
 	guard_free(front->tcp_guard);
 	if (front->local.fd >= 0)
 		local_remove(&front->local);
+	if (front->own_auth)
+		auth_free(front->auth);
+	peers_free(front->peers);
+	sessions_free(front->sessions);
+	tls_unref(front->tls);
+	free(front->decoy.name);
+	free(front->decoy.password);
 	free(front);
 }

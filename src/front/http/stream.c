@@ -30,6 +30,7 @@ struct stream {
 	struct evhttp_request *req;
 	bool snapshots;
 	char ups[128];
+	struct stream_ticket ticket;
 	size_t greeting; /* bytes it started with: they do not count as left unread */
 	int64_t written_us;
 };
@@ -220,8 +221,24 @@ static void greet(struct stream *stream, uint64_t after)
 	evbuffer_free(chunk);
 }
 
+void streams_review(struct streams *streams,
+		    bool (*good)(void *user, const struct stream_ticket *ticket, int fd),
+		    void *user)
+{
+	struct stream *stream, *next;
+
+	for (stream = TAILQ_FIRST(&streams->list); stream; stream = next) {
+		struct evhttp_connection *conn = evhttp_request_get_connection(stream->req);
+
+		next = TAILQ_NEXT(stream, all);
+		if (!good(user, &stream->ticket,
+			  bufferevent_getfd(evhttp_connection_get_bufferevent(conn))))
+			drop(stream);
+	}
+}
+
 void streams_add(struct streams *streams, struct evhttp_request *req,
-		 const struct api_stream *wanted)
+		 const struct api_stream *wanted, const struct stream_ticket *ticket)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
@@ -231,12 +248,10 @@ void streams_add(struct streams *streams, struct evhttp_request *req,
 	stream->streams = streams;
 	stream->req = req;
 	stream->snapshots = wanted->snapshots;
+	stream->ticket = *ticket;
 	stream->written_us = clock_us();
 	strcpy(stream->ups, wanted->ups);
-	evhttp_add_header(headers, "Content-Type", "text/event-stream");
-	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "X-Accel-Buffering", "no");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 	evhttp_connection_set_closecb(conn, closed_cb, stream);
 	evhttp_send_reply_start(req, 200, "OK");
 

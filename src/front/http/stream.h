@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api_stream;
@@ -17,9 +18,25 @@ struct streams;
 struct streams *streams_new(struct hub *hub);
 void streams_free(struct streams *streams);
 
-/** Answer a request with a stream. Takes the request. */
+/* By what right a client listens. */
+struct stream_ticket {
+	enum {
+		STREAM_LOCAL,	 /* the local socket */
+		STREAM_OPEN,	 /* its address may read */
+		STREAM_PASSWORD, /* it sent one along */
+		STREAM_SESSION,
+	} kind;
+	uint64_t session;
+};
+
+/** Answer a request with a stream. Takes the request, whose headers may be set. */
 void streams_add(struct streams *streams, struct evhttp_request *req,
-		 const struct api_stream *wanted);
+		 const struct api_stream *wanted, const struct stream_ticket *ticket);
+
+/** Drop those that good() denies. @fd  the client's socket */
+void streams_review(struct streams *streams,
+		    bool (*good)(void *user, const struct stream_ticket *ticket, int fd),
+		    void *user);
 
 /* What the hub tells. */
 void streams_changed(struct streams *streams, struct hub_ups *ups, uint64_t mask);
