@@ -10,7 +10,7 @@
 #include "daemon/config.h"
 #include "driver/args.h"
 #include "driver/paths.h"
-#include "driver/ups_conf.h"
+#include "nut/ups_conf.h"
 #include "util/util.h"
 
 void settings__say(struct loader *l, bool fatal, const char *format, ...)

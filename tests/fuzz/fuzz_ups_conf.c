@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "driver/ups_conf.h"
+#include "nut/ups_conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

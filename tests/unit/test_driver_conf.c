@@ -1,5 +1,5 @@
 /* ups.conf: NUT's grammar, and what this driver makes of it. */
-#include "driver/ups_conf.h"
+#include "nut/ups_conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "driver/ups_conf.h"
+#include "nut/ups_conf.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -6,10 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "nut/lexer.h"
+#include "nut/conf_file.h"
 #include "util/util.h"
-
-enum { FILE_MAX = 1024 * 1024 };
 
 struct reader {
 	struct ups_conf *conf;
@@ -63,12 +61,12 @@ static bool open_section(struct reader *r, const char *word)
 }
 
 /* One line of words. */
-static bool take_line(struct reader *r, const struct nut_line *line)
+static bool take_line(void *user, int number, const struct nut_line *line)
 {
 	struct ups_conf_section *section;
+	struct reader *r = user;
 
-	if (line->n == 0)
-		return true;
+	r->line = number;
 	if (line->words[0][0] == '[' && !line->quoted[0])
 		return open_section(r, line->words[0]);
 
@@ -104,63 +102,14 @@ static bool take_line(struct reader *r, const struct nut_line *line)
 	return true;
 }
 
-static int count_lines(const char *text, size_t len)
-{
-	int lines = 0;
-
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n';
-	return lines;
-}
-
-static bool take_text(struct reader *r, const char *text, size_t len)
-{
-	struct nut_lexer *lexer = xmalloc(sizeof(*lexer));
-	bool good = true;
-	size_t used;
-
-	nut_lexer_init(lexer);
-	while (len && good && nut_lexer_feed(lexer, text, len, &used)) {
-		good = take_line(r, &lexer->line);
-		r->line += count_lines(text, used);
-		text += used;
-		len -= used;
-	}
-	/* the last line may lack its newline */
-	if (good && lexer->partial) {
-		if (nut_lexer_feed(lexer, "\n", 1, &used)) {
-			good = take_line(r, &lexer->line);
-		} else {
-			snprintf(r->error, r->error_size,
-				 "%s:%d: a quote is opened here and never closed. Close it with \"",
-				 r->path, r->line);
-			good = false;
-		}
-	}
-	free(lexer);
-	return good;
-}
-
 struct ups_conf *ups_conf_load_fp(FILE *file, const char *path, char *error, size_t error_size)
 {
-	struct reader r = { .path = path, .line = 1, .error = error, .error_size = error_size };
-	char *text = xmalloc(FILE_MAX + 1);
-	size_t len = fread(text, 1, FILE_MAX + 1, file);
-	bool good = false;
+	struct reader r = { .path = path, .error = error, .error_size = error_size };
 
 	r.conf = xcalloc(1, sizeof(*r.conf));
 	r.conf->path = xstrdup(path);
 	add_section(r.conf, NULL);
-	if (ferror(file))
-		snprintf(error, error_size, "%s cannot be read: %s", path, strerror(errno));
-	else if (len > FILE_MAX)
-		snprintf(error, error_size, "%s is larger than 1 MB: that is no ups.conf", path);
-	else if (memchr(text, '\0', len))
-		snprintf(error, error_size, "%s holds a NUL byte: only text is possible", path);
-	else
-		good = take_text(&r, text, len);
-	free(text);
-	if (good)
+	if (nut_conf_read(file, path, take_line, &r, error, error_size))
 		return r.conf;
 	ups_conf_free(r.conf);
 	return NULL;
