@@ -34,6 +34,14 @@ enum {
 	OPT_DIFF = 1 << 11,
 	OPT_WAIT = 1 << 12,
 	OPT_DRY_RUN = 1 << 13,
+	OPT_FROM_NUT = 1 << 23,
+	OPT_PORT = 1 << 24,
+	OPT_NAME = 1 << 25,
+	OPT_PASSWORD_FILE = 1 << 26,
+	OPT_SERVE = 1 << 27,
+	OPT_SHUT_DOWN = 1 << 28,
+	OPT_OUTPUT = 1 << 29,
+	OPT_FORCE = 1 << 30,
 };
 
 struct cli {
@@ -49,6 +57,9 @@ struct cli {
 	bool yes, diff, hide_serial;
 	unsigned unit_id, number, baud, wait_s; /* 0 = not given */
 	const char *record;
+	const char *port, *name, *password_file, *output; /* setup's; NULL = not given */
+	const char *from_nut;				  /* directory; NULL = not asked for */
+	bool serve, shut_down, force;
 	char **args; /* behind the verb */
 	size_t n_args;
 };
@@ -85,5 +96,6 @@ int cmd_set(struct cli *cli);
 int cmd_prove(struct cli *cli);
 int cmd_scan(struct cli *cli);
 int cmd_probe(struct cli *cli);
+int cmd_setup(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

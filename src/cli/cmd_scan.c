@@ -7,60 +7,18 @@
 #include <unistd.h>
 #include "cli/ask.h"
 #include "cli/probe.h"
+#include "cli/prompt.h"
 #include "cli/scan_port.h"
 #include "util/util.h"
 
-struct found {
-	struct scan_port *ports;
-	size_t n;
-};
-
-static void keep_port(void *user, const struct scan_port *port)
-{
-	struct found *found = user;
-
-	found->ports = xrealloc(found->ports, (found->n + 1) * sizeof(*found->ports));
-	found->ports[found->n++] = *port;
-}
-
-/* The name to configure. */
-static const char *best_name(const struct scan_port *port)
-{
-	return *port->by_path ? port->by_path : port->device;
-}
-
-static void describe(const struct scan_port *port, const struct scan_state *state)
-{
-	char adapter[160];
-
-	adapter_text(&port->adapter, adapter, sizeof(adapter));
-	printf("%s\n", port->device);
-	if (*adapter)
-		printf("  adapter   %s%s\n", adapter,
-		       adapter_likely(&port->adapter) ? "; UPS2000s have this chip built in" : "");
-	else if (*port->adapter.driver)
-		printf("  driver    %s\n", port->adapter.driver);
-	if (*port->by_path)
-		printf("  by path   %s\n", port->by_path);
-	printf("  %s  %s\n", state->usable ? "usable  " : "unusable",
-	       state->usable ? "yes" : state->reason);
-}
-
-/* On a terminal, and only with a plain yes. */
+/* Only with a plain yes. */
 static bool agreed(const struct cli *cli, const struct scan_port *port)
 {
-	char answer[16];
+	char question[PATH_MAX + 80];
 
-	if (cli->yes)
-		return true;
-	if (cli->no_input || !isatty(STDIN_FILENO))
-		return false;
-	fprintf(stderr, "Ask what is on %s (two identification requests and a read)? [y/N] ",
-		port->device);
-	fflush(stderr);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	return *answer == 'y' || *answer == 'Y';
+	snprintf(question, sizeof(question),
+		 "Ask what is on %s (two identification requests and a read)?", port->device);
+	return cli->yes || prompt_yes(cli, question, false);
 }
 
 static json_t *port_json(const struct scan_port *port, const struct scan_state *state)
@@ -78,26 +36,13 @@ static json_t *port_json(const struct scan_port *port, const struct scan_state *
 			 json_null());
 }
 
-static void tell_ups(const struct survey *s, const char *conf)
-{
-	const uint16_t *rating = survey_register(s, 9009);
-
-	printf("  UPS       %s, firmware %s, serial %s", s->identity.model,
-	       *s->identity.firmware ? s->identity.firmware : "?",
-	       *s->identity.esn ? s->identity.esn : "?");
-	if (rating)
-		printf(", %.1f kVA", *rating / 10.0);
-	printf("\n  commands  %s\n  write     %s\n",
-	       s->gate == U2K_GATE_OPEN ? "possible" : u2k_gate_text(s->gate), conf);
-}
-
 /* What is on the port. json gets its member "ups". Returns EXIT_OK if a UPS was found. */
 static int identify(const struct cli *cli, const struct scan_port *port, json_t *json)
 {
 	struct survey_config config = probe_config(cli);
 	struct survey *s;
 	int code = EXIT_OK;
-	struct wire *wire = probe_open(cli, best_name(port), NULL, &code);
+	struct wire *wire = probe_open(cli, scan_best_name(port), NULL, &code);
 
 	if (!wire)
 		return code;
@@ -105,7 +50,7 @@ static int identify(const struct cli *cli, const struct scan_port *port, json_t 
 	survey_identify(s, wire, &config);
 	wire_close(wire);
 	probe_progress_end();
-	char *conf = probe_conf(best_name(port), s);
+	char *conf = probe_conf(scan_best_name(port), s);
 
 	if (s->interrupted) {
 		code = EXIT_INTERRUPTED;
@@ -128,7 +73,8 @@ static int identify(const struct cli *cli, const struct scan_port *port, json_t 
 		json_object_set_new(ups, "configuration", json_string(conf));
 		json_object_set_new(json, "ups", ups);
 	} else {
-		tell_ups(s, conf);
+		probe_tell_ups(s);
+		printf("  write     %s\n", conf);
 	}
 	free(conf);
 	free(s);
@@ -145,7 +91,7 @@ static int scan_one(const struct cli *cli, const struct scan_port *port, json_t 
 	if (cli->json)
 		json = port_json(port, &state);
 	else
-		describe(port, &state);
+		scan_describe(port, &state);
 	fflush(stdout);
 	if (state.usable && agreed(cli, port))
 		code = identify(cli, port, json);
@@ -158,30 +104,31 @@ static int scan_one(const struct cli *cli, const struct scan_port *port, json_t 
 
 int cmd_scan(struct cli *cli)
 {
-	struct found found = { 0 };
 	json_t *list = json_array(), *out;
+	struct scan_port *ports;
 	bool left = false;
 	int code = EXIT_OK;
+	size_t n;
 
-	if (scan_ports(probe_sysfs(), probe_dev(), keep_port, &found) < 0) {
+	if (!scan_list(probe_sysfs(), probe_dev(), &ports, &n)) {
 		complain("sysfs cannot be read, so there is no telling which ports there are");
 		advise("name the port: \"ups2000 probe /dev/ttyUSB0\"");
 		json_decref(list);
 		return EXIT_UNREACHABLE;
 	}
-	for (size_t i = 0; i < found.n && code == EXIT_OK; i++)
-		code = scan_one(cli, &found.ports[i], list, &left);
+	for (size_t i = 0; i < n && code == EXIT_OK; i++)
+		code = scan_one(cli, &ports[i], list, &left);
 	if (cli->json) {
 		out = json_pack("{sO}", "ports", list);
 		ask_print(cli, out);
 		json_decref(out);
-	} else if (!found.n) {
+	} else if (!n) {
 		printf("There are no serial ports.\n");
 		advise("is the cable plugged in and the UPS on? Its USB chip is fed by the UPS");
 	}
 	if (left && !cli->json)
 		advise("nothing was sent to ports left out; \"ups2000 scan --yes\" asks what is on them");
 	json_decref(list);
-	free(found.ports);
+	free(ports);
 	return code;
 }

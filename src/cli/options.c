@@ -7,6 +7,12 @@
 #include "daemon/nearest.h"
 #include "util/util.h"
 
+/* What only setup knows. */
+enum {
+	OPT_SETUP = OPT_PORT | OPT_NAME | OPT_PASSWORD_FILE | OPT_SERVE | OPT_SHUT_DOWN |
+		    OPT_OUTPUT | OPT_FORCE | OPT_FROM_NUT,
+};
+
 static const char default_socket[] = "/run/ups2000/ups2000.sock";
 
 const struct verb verbs[] = {
@@ -54,6 +60,22 @@ const struct verb verbs[] = {
 	  "      --diff         read, let you do something at the panel, read again, and show what\n"
 	  "                     changed\n"
 	  "      --wait SECONDS with --diff: wait so long instead of asking\n" },
+	{ "setup", "", "find the UPS and write the daemon's configuration",
+	  OPT_YES | OPT_UNIT_ID | OPT_NUMBER | OPT_BAUD | OPT_DRY_RUN | OPT_SETUP, 0, 0, cmd_setup,
+	  "Finds the UPS, asks before it talks to a port, and only reads.\n"
+	  "      --port PORT|URL        the UPS is there; do not look elsewhere\n"
+	  "      --unit-id N, --number N, --baud N   as for \"probe\"\n"
+	  "      --name NAME            of the UPS, for NUT clients (ups)\n"
+	  "      --password-file FILE   password of the user \"admin\", its first line\n"
+	  "      --serve                let other hosts watch it\n"
+	  "      --shut-down            shut this host down before the battery is empty\n"
+	  "      --from-nut[=DIR]       take over NUT's configuration (/etc/nut) instead, and say\n"
+	  "                             line by line what became of it\n"
+	  "  -o, --output FILE          write there (/etc/ups2000/ups2000.conf); - shows it\n"
+	  "      --force                replace a configuration; the old one is kept as FILE.old\n"
+	  "      --dry-run              show what would be written\n"
+	  "  -y, --yes                  ask nothing: look at all ports, take what is not given above\n"
+	  "                             as it is in brackets\n" },
 	{ "help", "[VERB]", "this, or more about a verb", 0, 0, 1, cmd_help, "" },
 	{ "version", "", "the version", 0, 0, 0, cmd_version, "" },
 };
@@ -81,7 +103,14 @@ enum {
 	LONG_RECORD,
 	LONG_HIDE,
 	LONG_DIFF,
-	LONG_WAIT
+	LONG_WAIT,
+	LONG_PORT,
+	LONG_NAME,
+	LONG_PASSWORD_FILE,
+	LONG_SERVE,
+	LONG_SHUT_DOWN,
+	LONG_FORCE,
+	LONG_FROM_NUT,
 };
 
 static const struct option long_options[] = {
@@ -105,6 +134,14 @@ static const struct option long_options[] = {
 	{ "hide-serial", no_argument, NULL, LONG_HIDE },
 	{ "diff", no_argument, NULL, LONG_DIFF },
 	{ "wait", required_argument, NULL, LONG_WAIT },
+	{ "port", required_argument, NULL, LONG_PORT },
+	{ "name", required_argument, NULL, LONG_NAME },
+	{ "password-file", required_argument, NULL, LONG_PASSWORD_FILE },
+	{ "serve", no_argument, NULL, LONG_SERVE },
+	{ "shut-down", no_argument, NULL, LONG_SHUT_DOWN },
+	{ "output", required_argument, NULL, 'o' },
+	{ "force", no_argument, NULL, LONG_FORCE },
+	{ "from-nut", optional_argument, NULL, LONG_FROM_NUT },
 	{ 0 },
 };
 
@@ -113,11 +150,17 @@ static const struct {
 	int option;
 	const char *name;
 } special[] = {
-	{ OPT_FOLLOW, "--follow" },   { OPT_SINCE, "--since" },	     { OPT_LINES, "--lines" },
-	{ OPT_CONFIRM, "--confirm" }, { OPT_NO_WAIT, "--no-wait" },  { OPT_YES, "--yes" },
-	{ OPT_UNIT_ID, "--unit-id" }, { OPT_NUMBER, "--number" },    { OPT_BAUD, "--baud" },
-	{ OPT_RECORD, "--record" },   { OPT_HIDE, "--hide-serial" }, { OPT_DIFF, "--diff" },
-	{ OPT_WAIT, "--wait" },	      { OPT_DRY_RUN, "--dry-run" },
+	{ OPT_FOLLOW, "--follow" },	{ OPT_SINCE, "--since" },
+	{ OPT_LINES, "--lines" },	{ OPT_CONFIRM, "--confirm" },
+	{ OPT_NO_WAIT, "--no-wait" },	{ OPT_YES, "--yes" },
+	{ OPT_UNIT_ID, "--unit-id" },	{ OPT_NUMBER, "--number" },
+	{ OPT_BAUD, "--baud" },		{ OPT_RECORD, "--record" },
+	{ OPT_HIDE, "--hide-serial" },	{ OPT_DIFF, "--diff" },
+	{ OPT_WAIT, "--wait" },		{ OPT_DRY_RUN, "--dry-run" },
+	{ OPT_PORT, "--port" },		{ OPT_NAME, "--name" },
+	{ OPT_SERVE, "--serve" },	{ OPT_SHUT_DOWN, "--shut-down" },
+	{ OPT_OUTPUT, "--output" },	{ OPT_FORCE, "--force" },
+	{ OPT_FROM_NUT, "--from-nut" }, { OPT_PASSWORD_FILE, "--password-file" },
 };
 
 struct seen {
@@ -230,6 +273,38 @@ static bool take_option(struct cli *cli, struct seen *seen, int option)
 	case LONG_WAIT:
 		seen->options |= OPT_WAIT;
 		return parse_number("--wait", optarg, 1, 86400, &cli->wait_s);
+	case LONG_PORT:
+		seen->options |= OPT_PORT;
+		cli->port = optarg;
+		return true;
+	case LONG_NAME:
+		seen->options |= OPT_NAME;
+		cli->name = optarg;
+		return true;
+	case LONG_PASSWORD_FILE:
+		seen->options |= OPT_PASSWORD_FILE;
+		cli->password_file = optarg;
+		return true;
+	case LONG_SERVE:
+		seen->options |= OPT_SERVE;
+		cli->serve = true;
+		return true;
+	case LONG_SHUT_DOWN:
+		seen->options |= OPT_SHUT_DOWN;
+		cli->shut_down = true;
+		return true;
+	case 'o':
+		seen->options |= OPT_OUTPUT;
+		cli->output = optarg;
+		return true;
+	case LONG_FORCE:
+		seen->options |= OPT_FORCE;
+		cli->force = true;
+		return true;
+	case LONG_FROM_NUT:
+		seen->options |= OPT_FROM_NUT;
+		cli->from_nut = optarg ? optarg : "/etc/nut";
+		return true;
 	default:
 		return false;
 	}
@@ -279,7 +354,7 @@ int options_parse(struct cli *cli, int argc, char **argv)
 	cli->socket = socket && *socket ? socket : default_socket;
 	opterr = 0;
 	optind = 0;
-	while ((option = getopt_long(argc, argv, ":hVs:fn:y", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":hVs:fn:yo:", long_options, NULL)) != -1) {
 		if (option == ':') {
 			complain("%s needs a value", argv[optind - 1]);
 			return usage_error();

@@ -16,7 +16,7 @@ const char *probe_dev(void);
 /**
  * Open a port; if it cannot be, tell why and what to do.
  *
- * Returns NULL and the exit code to leave with in *code.
+ * Returns NULL and the exit code to leave with in *code; EXIT_OK there if it is open.
  */
 struct wire *probe_open(const struct cli *cli, const char *port, struct capture *record, int *code);
 
@@ -27,6 +27,9 @@ void probe_progress_end(void);
 
 /** The section of ups2000.conf for a UPS at a port; free() it. */
 char *probe_conf(const char *port, const struct survey *survey);
+
+/** Two lines for people: who it is, and whether it can be commanded. */
+void probe_tell_ups(const struct survey *survey);
 
 /** Tell people, or as JSON. */
 void probe_text(const struct cli *cli, const char *port, const struct survey *survey);

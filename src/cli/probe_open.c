@@ -64,8 +64,10 @@ struct wire *probe_open(const struct cli *cli, const char *port, struct capture 
 		return NULL;
 	}
 	wire = wire_open(&config, &state, reason, sizeof(reason));
-	if (wire)
+	if (wire) {
+		*code = EXIT_OK;
 		return wire;
+	}
 	if (!strcmp(reason, "interrupted")) {
 		*code = EXIT_INTERRUPTED;
 		return NULL;
@@ -122,4 +124,17 @@ char *probe_conf(const char *port, const struct survey *survey)
 	free(number);
 	free(serial);
 	return conf;
+}
+
+void probe_tell_ups(const struct survey *s)
+{
+	const uint16_t *rating = survey_register(s, 9009);
+
+	printf("  UPS       %s, firmware %s, serial %s", s->identity.model,
+	       *s->identity.firmware ? s->identity.firmware : "?",
+	       *s->identity.esn ? s->identity.esn : "?");
+	if (rating)
+		printf(", %.1f kVA", *rating / 10.0);
+	printf("\n  commands  %s\n",
+	       s->gate == U2K_GATE_OPEN ? "possible" : u2k_gate_text(s->gate));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "link/explain.h"
 #include "link/uucp.h"
+#include "util/util.h"
 
 /* A process that has this node open, whether it locked it or not; 0 if none is to be seen. */
 static pid_t find_user(const struct stat *port, pid_t pid)
@@ -97,4 +98,49 @@ void scan_look(const struct scan_port *port, struct scan_state *out)
 
 	out->usable = look(port, &v);
 	snprintf(out->reason, sizeof(out->reason), "%s", v.reason);
+}
+
+struct found {
+	struct scan_port *ports;
+	size_t n;
+};
+
+static void keep_port(void *user, const struct scan_port *port)
+{
+	struct found *found = user;
+
+	found->ports = xrealloc(found->ports, (found->n + 1) * sizeof(*found->ports));
+	found->ports[found->n++] = *port;
+}
+
+bool scan_list(const char *sysfs, const char *dev, struct scan_port **ports, size_t *n)
+{
+	struct found found = { 0 };
+	bool good = scan_ports(sysfs, dev, keep_port, &found) >= 0;
+
+	*ports = found.ports;
+	*n = found.n;
+	return good;
+}
+
+const char *scan_best_name(const struct scan_port *port)
+{
+	return *port->by_path ? port->by_path : port->device;
+}
+
+void scan_describe(const struct scan_port *port, const struct scan_state *state)
+{
+	char adapter[160];
+
+	adapter_text(&port->adapter, adapter, sizeof(adapter));
+	printf("%s\n", port->device);
+	if (*adapter)
+		printf("  adapter   %s%s\n", adapter,
+		       adapter_likely(&port->adapter) ? "; UPS2000s have this chip built in" : "");
+	else if (*port->adapter.driver)
+		printf("  driver    %s\n", port->adapter.driver);
+	if (*port->by_path)
+		printf("  by path   %s\n", port->by_path);
+	printf("  %s  %s\n", state->usable ? "usable  " : "unusable",
+	       state->usable ? "yes" : state->reason);
 }
