@@ -38,6 +38,8 @@ check      iproute2         ip             network_namespaces_for_cut_cables
 check      tmux             tmux           the_live_view's_tests
 check      procps           pgrep          integration_tests
 check      openssl          openssl        a_TLS_client_to_test_with
+check      zsh              zsh            its_completion
+check      fish             fish           its_completion
 check      libnss3-tools    certutil       the_certificates_of_Debian's_upsmon
 bench      python3          python3        the_benchmark
 bench      nut-client       upsc           the_stock_figures

@@ -81,6 +81,11 @@ const struct verb *verb_find(const char *name);
 /** Read the command line. Returns -1 to go on, else the exit code to leave with. */
 int options_parse(struct cli *cli, int argc, char **argv);
 
+/** Names ("--json") of the options a verb knows (NULL: of the common ones). Returns how many. */
+size_t options_of(const struct verb *verb, const char **names, size_t max);
+/** Whether this option ("--socket", "-s") needs a word of its own behind it. */
+bool options_take_value(const char *option);
+
 /** "ups2000: TEXT" on standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** A line below it: what to do next. */
@@ -97,5 +102,6 @@ int cmd_prove(struct cli *cli);
 int cmd_scan(struct cli *cli);
 int cmd_probe(struct cli *cli);
 int cmd_setup(struct cli *cli);
+int cmd_complete(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

@@ -42,6 +42,8 @@ int cmd_help(struct cli *cli)
 	for (size_t i = 0; i < n_verbs; i++) {
 		char usage[64];
 
+		if (*verbs[i].name == '_')
+			continue;
 		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].args);
 		printf("  %-27s %s\n", usage, verbs[i].what);
 	}

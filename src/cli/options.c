@@ -76,6 +76,8 @@ const struct verb verbs[] = {
 	  "      --dry-run              show what would be written\n"
 	  "  -y, --yes                  ask nothing: look at all ports, take what is not given above\n"
 	  "                             as it is in brackets\n" },
+	/* for the shells' completion scripts; '_': people need not know it */
+	{ "_complete", "-- [WORD...]", "what may stand next", 0, 0, SIZE_MAX, cmd_complete, "" },
 	{ "help", "[VERB]", "this, or more about a verb", 0, 0, 1, cmd_help, "" },
 	{ "version", "", "the version", 0, 0, 0, cmd_version, "" },
 };
@@ -162,6 +164,50 @@ static const struct {
 	{ OPT_OUTPUT, "--output" },	{ OPT_FORCE, "--force" },
 	{ OPT_FROM_NUT, "--from-nut" }, { OPT_PASSWORD_FILE, "--password-file" },
 };
+
+/* The word people know a long option by, in a buffer that lives on. */
+static const char *dashed(const struct option *option)
+{
+	static char names[ARRAY_SIZE(long_options)][32];
+	char *name = names[option - long_options];
+
+	snprintf(name, sizeof(names[0]), "--%s", option->name);
+	return name;
+}
+
+static unsigned special_bit(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (!strcmp(special[i].name, name))
+			return (unsigned)special[i].option;
+	return 0;
+}
+
+size_t options_of(const struct verb *verb, const char **names, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; long_options[i].name && n < max; i++) {
+		unsigned bit = special_bit(dashed(&long_options[i]));
+
+		if (!bit || (verb && verb->options & bit))
+			names[n++] = dashed(&long_options[i]);
+	}
+	return n;
+}
+
+bool options_take_value(const char *option)
+{
+	for (size_t i = 0; long_options[i].name; i++) {
+		if (long_options[i].has_arg != required_argument)
+			continue;
+		if (!strcmp(dashed(&long_options[i]), option))
+			return true;
+		if (option[0] == '-' && option[1] == long_options[i].val && !option[2])
+			return true;
+	}
+	return false;
+}
 
 struct seen {
 	bool help, version;
@@ -317,9 +363,12 @@ static int check_verb(struct cli *cli, const struct seen *seen)
 
 	cli->verb = verb_find(cli->args[0]);
 	if (!cli->verb) {
+		size_t n = 0;
+
 		for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-			names[i] = verbs[i].name;
-		near = nearest(cli->args[0], names, ARRAY_SIZE(verbs));
+			if (*verbs[i].name != '_')
+				names[n++] = verbs[i].name;
+		near = nearest(cli->args[0], names, n);
 		complain("there is no command \"%s\"%s%s%s", cli->args[0],
 			 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 		return usage_error();
