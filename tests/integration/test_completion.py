@@ -42,7 +42,7 @@ def test_without_a_daemon(words, some, none):
 
 
 def test_with_a_daemon(daemon, nut):
-    wait_until(lambda: nut.try_get("input.voltage") and nut.try_get("input.frequency"), 30)
+    wait_until(lambda: {"input.voltage", "input.frequency"} <= nut.vars().keys(), 30)
     assert candidates("status", "", daemon=daemon) == ["ups"]
     commands = candidates("run", "ups", "", daemon=daemon)
     assert "shutdown.return" in commands and "help" in commands
