@@ -1,5 +1,6 @@
-# Makes a C table of files to serve: cmake -DDIR=folder -DOUT=file.c -P embed.cmake
+# Makes a C table of files to serve: cmake -DDIR=folder [-DMORE=folder] -DOUT=file.c -P embed.cmake
 #
+# Of DIR its pages (*.html) and what is in DIR/assets; the files in MORE count as in DIR/assets.
 # DIR/NAME is served as /NAME, with an ETag. DIR/assets/NAME is served as /assets/HASH/NAME for ever,
 # where HASH is that of all assets: they may name each other relative to themselves. In HTML the
 # text "assets/ stands for "assets/HASH/. Each file is kept as it is and, if that is shorter, packed.
@@ -37,12 +38,24 @@ function(bytes file name)
 	file(APPEND "${OUT}" "static const unsigned char ${name}[] = {\n\t${hex}0\n};\n")
 endfunction()
 
-file(GLOB_RECURSE files RELATIVE "${DIR}" "${DIR}/*")
+file(GLOB_RECURSE files RELATIVE "${DIR}" "${DIR}/assets/*")
+file(GLOB pages RELATIVE "${DIR}" "${DIR}/*.html")
+list(APPEND files ${pages})
+foreach(path IN LISTS files)
+	set("at_${path}" "${DIR}/${path}")
+endforeach()
+if(MORE)
+	file(GLOB more RELATIVE "${MORE}" "${MORE}/*.*")
+	foreach(name IN LISTS more)
+		list(APPEND files "assets/${name}")
+		set("at_assets/${name}" "${MORE}/${name}")
+	endforeach()
+endif()
 list(SORT files)
 set(hashes "")
 foreach(path IN LISTS files)
 	if(path MATCHES "^assets/")
-		file(SHA256 "${DIR}/${path}" hash)
+		file(SHA256 "${at_${path}}" hash)
 		string(APPEND hashes "${path} ${hash}\n")
 	endif()
 endforeach()
@@ -56,11 +69,11 @@ foreach(path IN LISTS files)
 	type_of("${path}" type)
 	set(source "${OUT}.plain")
 	if(path MATCHES "\\.html$")
-		file(READ "${DIR}/${path}" text)
+		file(READ "${at_${path}}" text)
 		string(REPLACE "\"assets/" "\"assets/${all}/" text "${text}")
 		file(WRITE "${source}" "${text}")
 	else()
-		configure_file("${DIR}/${path}" "${source}" COPYONLY)
+		configure_file("${at_${path}}" "${source}" COPYONLY)
 	endif()
 	execute_process(COMMAND gzip -9 -n -c INPUT_FILE "${source}" OUTPUT_FILE "${OUT}.gz"
 		RESULT_VARIABLE failed)

@@ -17,6 +17,7 @@ build      libconfuse-dev   -              configuration_files
 build      libjansson-dev   -              JSON
 build      libcrypt-dev     -              password_hashes
 build      libssl-dev       -              TLS
+build      npm              npm            the_page's_charts
 demo       socat            socat          talking_to_the_demo
 format     clang-format     clang-format   source_layout
 check      clang            clang          the_second_compiler

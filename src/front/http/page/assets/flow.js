@@ -25,21 +25,21 @@ const drawings = {
 		joints: [[206, 165], [480, 165], [754, 165]],
 	},
 	tall: {
-		box: [360, 560], w: 152, h: 82,
-		at: { mains: [180, 45], rectifier: [84, 180], inverter: [84, 380], load: [180, 515],
-			bypass: [256, 180], battery: [256, 280] },
+		box: [360, 580], w: 152, h: 82,
+		at: { mains: [180, 45], rectifier: [84, 180], inverter: [84, 400], load: [180, 535],
+			bypass: [256, 180], battery: [256, 290] },
 		lines: {
 			feed: "M180 86V112",
 			rectify: "M180 112H98Q84 112 84 126V139",
-			bus: "M84 221V280",
-			invert: "M84 280V339",
-			out: "M84 421V434Q84 448 98 448H180",
-			deliver: "M180 448V474",
+			bus: "M84 221V290",
+			invert: "M84 290V359",
+			out: "M84 441V454Q84 468 98 468H180",
+			deliver: "M180 468V494",
 			aside: "M180 112H242Q256 112 256 126V139",
-			around: "M332 180H334Q348 180 348 194V434Q348 448 334 448H180",
-			battery: "M180 280H84",
+			around: "M332 180H334Q348 180 348 194V454Q348 468 334 468H180",
+			battery: "M180 290H84",
 		},
-		joints: [[180, 112], [84, 280], [180, 448]],
+		joints: [[180, 112], [84, 290], [180, 468]],
 	},
 };
 
@@ -86,8 +86,8 @@ function stations(ups) {
 	return {
 		mains: [mainsGone ? "bad" : "on", mainsGone ? "gone" : volts(ups, "input"), mainsGone ? volts(ups, "input") : "there"],
 		rectifier: [power === "mains" ? "on" : mainsGone ? "off" : "ready", power === "mains" ? "working" : mainsGone ? "no mains" : "ready", ""],
-		bypass: [onBypass ? "on" : bypassBad ? "bad" : "ready", bypassBad ? "not usable" : volts(ups, "bypass"),
-			onBypass ? "feeds the load" : bypassBad ? "" : "stands by"],
+		bypass: onBypass ? ["on", volts(ups, "bypass"), "feeds the load"] : mainsGone ? ["off", "no mains", ""]
+			: bypassBad ? ["bad", "not usable", volts(ups, "bypass")] : ["ready", volts(ups, "bypass"), "stands by"],
 		inverter: [onInverter ? "on" : power === "off" ? "off" : "ready",
 			onInverter ? volts(ups, "output") : power === "off" ? "off" : "ready", onInverter ? "feeds the load" : ""],
 		battery: [battery === "not there" ? "bad" : power === "battery" || power === "test" ? "on" : "ready",

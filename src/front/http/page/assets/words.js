@@ -92,18 +92,28 @@ export function verdict(ups) {
 	if (!fresh(ups))
 		return gone(ups);
 	const v = supply(ups);
-	const worst = needs(ups)[0]?.tone;
-	if (worst === "crit" || (worst === "warn" && v.tone !== "crit"))
-		v.tone = worst;
-	if (worst === "crit" || worst === "warn")
-		if (v.short === "Power is good") {
-			v.short = "Needs attention";
-			v.headline = "Power is on, something needs you";
-		}
+	const worst = needs(ups)[0];
+	if (!worst || worst.tone === "info")
+		return v;
+	// The power is good and something else is not: that is the news.
+	if (v.tone === "good")
+		return { tone: worst.tone, short: worst.name, headline: worst.name, sentence: `The load has power. ${worst.meaning}` };
+	if (worst.tone === "crit")
+		v.tone = "crit";
 	return v;
 }
 
 export function needWords(ups) {
+	switch (supply(ups).short) {
+	case "Battery low":
+		return "Act now";
+	case "On battery":
+		return "Watch the battery";
+	case "On bypass":
+		return "End the bypass soon";
+	case "Output off":
+		return "The load has no power";
+	}
 	const n = needs(ups).filter((a) => a.tone !== "info").length;
 	return n === 0 ? "Nothing needs you" : n === 1 ? "One thing needs you" : `${n} things need you`;
 }
