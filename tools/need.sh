@@ -38,6 +38,8 @@ check      python3-serial-asyncio -        what_pymodbus_needs
 check      iproute2         ip             network_namespaces_for_cut_cables
 check      tmux             tmux           the_live_view's_tests
 check      procps           pgrep          integration_tests
+check      curl             curl           an_HTTP_client_to_test_with
+check      prometheus       promtool       a_scraper_to_test_with
 check      openssl          openssl        a_TLS_client_to_test_with
 check      zsh              zsh            its_completion
 check      fish             fish           its_completion

@@ -136,6 +136,17 @@ static void get_variables(struct call *call)
 	answer(call, model_variables(call->ups));
 }
 
+/* PeaNUT's place and shape, which Homepage and others read. Stale data is none. */
+static void get_device(struct call *call)
+{
+	enum hub_avail avail = hub_avail(call->ups);
+
+	if (avail == HUB_OK)
+		answer(call, model_device(call->ups));
+	else
+		api_problem(call->reply, 503, NULL, "no fresh data of %s", call->ups->name);
+}
+
 /* 1 to max and nothing else. */
 static bool parse_limit(const char *text, unsigned max, unsigned *limit)
 {
@@ -513,6 +524,7 @@ static const struct resource {
 	{ { "outages" }, false, RIGHT_NONE, get_outages },
 	{ { "tests" }, false, RIGHT_NONE, get_tests },
 	{ { "log" }, false, RIGHT_NONE, get_log },
+	{ { "devices", "*" }, true, RIGHT_NONE, get_device },
 	{ { "events" }, false, RIGHT_NONE, get_events },
 	{ { "orders", "*" }, false, RIGHT_NONE, get_order },
 };

@@ -11,6 +11,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include "front/http/asset.h"
+#include "front/http/blob.h"
 #include "front/http/headers.h"
 #include "front/http/host.h"
 #include "front/http/stream.h"
@@ -299,18 +300,28 @@ static enum step serve_api(const struct exchange *x, struct api_reply *reply)
 	return STEP_GO;
 }
 
-static bool is_target(const struct exchange *x, const char *target)
+bool exchange_is_for(const struct exchange *x, const char *path)
 {
 	size_t len = strcspn(x->target, "?");
 
-	return strlen(target) == len && memcmp(x->target, target, len) == 0;
+	return strlen(path) == len && memcmp(x->target, path, len) == 0;
+}
+
+void exchange_send(const struct exchange *x, int status, const char *type, struct blob *blob)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	blob_add(blob, body);
+	add_headers(x, type, "no-store");
+	finish(x, status, body);
 }
 
 /* STEP_GO: it is answered. */
 static enum step serve(struct exchange *x, struct api_reply *reply)
 {
 	const struct asset *asset = x->door->tcp ? asset_find(x->target) : NULL;
-	bool session = is_target(x, SESSION_TARGET);
+	bool session = exchange_is_for(x, SESSION_TARGET);
+	const struct scrape *scrape = scrape_find(x);
 	enum step step;
 
 	if (!admitted(x, reply))
@@ -319,17 +330,21 @@ static enum step serve(struct exchange *x, struct api_reply *reply)
 		send_asset(x, asset);
 		return STEP_GO;
 	}
-	if (asset) {
+	if ((asset || scrape) && !exchange_reads(x)) {
 		api_problem(reply, 405, NULL, "%.20s is not possible here", x->method);
 		reply->allow = "GET, HEAD";
 		return STEP_REPLY;
 	}
+	if (scrape && scrape->open)
+		return scrape->serve(x, reply);
 	if (session && strcmp(x->method, "POST") == 0)
 		return login_session(x, reply);
 	step = login_identify(x, reply);
 	if (step == STEP_GO)
 		step = session ? login_session(x, reply) : login_authorize(x, reply);
-	return step == STEP_GO ? serve_api(x, reply) : step;
+	if (step != STEP_GO)
+		return step;
+	return scrape ? scrape->serve(x, reply) : serve_api(x, reply);
 }
 
 /* ---- life ---- */

@@ -14,6 +14,7 @@
 #include "front/http/front.h"
 #include "front/http/guard.h"
 #include "front/http/local.h"
+#include "front/http/metrics.h"
 #include "front/http/session.h"
 
 /*
@@ -58,6 +59,11 @@ struct http_front {
 	struct event *resume;	/* of listeners that ran out of descriptors */
 	struct port_list ports; /* in the order of the configuration */
 	struct streams *streams;
+	struct stats *stats;
+	struct made {
+		struct blob *blob; /* NULL: not made yet */
+		int64_t at_us;
+	} made[METRICS_FORMATS]; /* the figures as of then */
 	struct waiting *waiting; /* requests whose answer comes later */
 	struct http_front_config config;
 	struct tls *tls; /* NULL: none yet */
@@ -122,6 +128,23 @@ struct api_request exchange_request(const struct exchange *x);
 /** Drop an exchange that waits for a password; its request stays with the connection. */
 void exchange_forget(struct exchange *x);
 extern const char SESSION_TARGET[];
+
+/** Is it for this path, whatever its query? */
+bool exchange_is_for(const struct exchange *x, const char *path);
+struct blob;
+/** Send what is kept. */
+void exchange_send(const struct exchange *x, int status, const char *type, struct blob *blob);
+
+/* scrape.c */
+struct scrape {
+	const char *path;
+	bool open; /* tells nothing: no login */
+	enum step (*serve)(struct exchange *x, struct api_reply *reply);
+};
+/** NULL if it is for something else. */
+const struct scrape *scrape_find(const struct exchange *x);
+/** One after the other; NULL behind the last. */
+const struct scrape *scrape_at(size_t i);
 
 /* login.c */
 /** Who asks? Fills account and session. */

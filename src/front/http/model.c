@@ -458,6 +458,32 @@ json_t *model_variables(const struct hub_ups *ups)
 			 avail_word(ups), "variables", variables);
 }
 
+static json_t *number_or_text(const char *value)
+{
+	char *end;
+	double number;
+
+	if (strspn(value, "-.0123456789") != strlen(value) || !*value ||
+	    (*value == '0' && value[1] && value[1] != '.'))
+		return text(value);
+	number = strtod(value, &end);
+	if (*end || strlen(value) > 15)
+		return text(value);
+	return strchr(value, '.') ? json_real(number) : json_integer((json_int_t)number);
+}
+
+json_t *model_device(const struct hub_ups *ups)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < nut_store_count(ups->store); i++) {
+		const struct nut_var *var = nut_store_at(ups->store, i);
+
+		json_object_set_new(object, var->name, number_or_text(var->value));
+	}
+	return object;
+}
+
 json_t *model_commands(const struct hub_ups *ups)
 {
 	json_t *answer = gate(ups);

@@ -27,6 +27,8 @@ json_t *model_snapshot(const struct hub_ups *ups, uint64_t mask, int64_t now_us)
 json_t *model_ages(const struct hub_ups *ups, int64_t now_us);
 
 json_t *model_variables(const struct hub_ups *ups);
+/** Names and values alone, numbers as numbers: what dashboards read. */
+json_t *model_device(const struct hub_ups *ups);
 json_t *model_commands(const struct hub_ups *ups);
 json_t *model_settings(const struct hub_ups *ups);
 json_t *model_event(const struct hub_event *event);

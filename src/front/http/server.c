@@ -15,6 +15,8 @@
 #include "auth/peers.h"
 #include "daemon/hub.h"
 #include "daemon/networks.h"
+#include "front/http/blob.h"
+#include "front/http/stats.h"
 #include "front/http/stream.h"
 #include "front/http/waiting.h"
 #include "tls/tls.h"
@@ -46,17 +48,26 @@ struct port {
 
 static void changed(void *data, struct hub_ups *ups, uint64_t mask)
 {
-	streams_changed(((struct http_front *)data)->streams, ups, mask);
+	struct http_front *front = data;
+
+	stats_changed(front->stats, ups, mask);
+	streams_changed(front->streams, ups, mask);
 }
 
 static void event(void *data, const struct hub_event *hub_event)
 {
-	streams_event(((struct http_front *)data)->streams, hub_event);
+	struct http_front *front = data;
+
+	stats_event(front->stats, hub_event);
+	streams_event(front->streams, hub_event);
 }
 
 static void ups_removed(void *data, struct hub_ups *ups)
 {
-	streams_removed(((struct http_front *)data)->streams, ups);
+	struct http_front *front = data;
+
+	stats_removed(front->stats, ups);
+	streams_removed(front->streams, ups);
 }
 
 static const struct hub_front hub_ops = {
@@ -356,6 +367,7 @@ struct http_front *http_front_new(struct hub *hub, struct auth *auth, const char
 	front->auth = auth ? auth : auth_new(hub_base(hub));
 	front->peers = peers_new();
 	front->sessions = sessions_new();
+	front->stats = stats_new(hub);
 	front->streams = streams_new(hub);
 	front->waiting = waiting_new();
 	front->resume = event_new(hub_base(hub), -1, EV_PERSIST, resume_cb, front);
@@ -396,6 +408,9 @@ void http_front_free(struct http_front *front)
 		auth_free(front->auth);
 	peers_free(front->peers);
 	sessions_free(front->sessions);
+	stats_free(front->stats);
+	for (size_t i = 0; i < METRICS_FORMATS; i++)
+		blob_unref(front->made[i].blob);
 	tls_unref(front->tls);
 	free(front->decoy.name);
 	free(front->decoy.password);
