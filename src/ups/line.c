@@ -16,6 +16,8 @@ struct user {
 	unsigned unheard; /* of these the last ones without a single byte: lost, or it is busy */
 	int64_t turn_us;  /* what one of its turns takes of the line */
 	unsigned late;	  /* late answers since the last prompt one */
+	int64_t heard_us; /* when its device last answered, promptly or late */
+	int64_t alive_us; /* when a question of its last brought anything else than late answers */
 };
 
 /* A request whose answer may still come, or come again. At most one for each question. */
@@ -49,6 +51,7 @@ struct line {
 	struct framer rx;
 	uint16_t id;	    /* of the outstanding request, or the last one; counts up */
 	int64_t gateway_us; /* how long a gateway waits for a device before it says so; 0 = not known */
+	int64_t late_us;	       /* the last late answer */
 	int64_t last_rx_us, wanted_us; /* wanted: since when a due user waits for silence */
 	int64_t gap_us;
 	uint64_t turn;
@@ -74,8 +77,10 @@ enum {
 	PASSED_US = 5000,
 	SLOW_MAX_US = 2400000, /* "up to 2 s", and a margin */
 	SLOW_AFTER = 3,	       /* late answers in a row */
-	JITTER_US = 60000,     /* of this side: USB latency, a busy machine */
-	REPEAT_US = 500000,    /* an answer may come a second time this much later */
+	BACKLOG_MIN = 2, /* awaited after a late answer: the device is behind, not the answer */
+	GHOST_LIFE_MAX_US = 30000000, /* of one behind others in the device */
+	JITTER_US = 60000,	      /* of this side: USB latency, a busy machine */
+	REPEAT_US = 500000,	      /* an answer may come a second time this much later */
 	/*
 	 * Timeouts in a row: once may be a lost frame; more of them may be a device that is busy, and
 	 * asking it on would only make its backlog longer.
@@ -151,7 +156,9 @@ static struct ghost *leave_ghost(struct line *line, bool weak)
 		.user = line->owner->user,
 		.id = line->id,
 		.sent_us = line->sent_us,
-		.until_us = line->sent_us + line->params.ghost_us,
+		/* what came late meanwhile held this one up */
+		.until_us = (line->late_us > line->sent_us ? line->late_us : line->sent_us) +
+			    line->params.ghost_us,
 		.repeat_until_us = repeat_until_us,
 		.weak = weak,
 	};
@@ -363,6 +370,9 @@ static void finish_answered(struct line *line, const struct frame *frame, int64_
 	line->owner->timeouts = 0;
 	line->owner->unheard = 0;
 	line->owner->late = 0;
+	line->owner->heard_us = now_us;
+	line->owner->alive_us = now_us;
+	line->owner->not_before_us = 0; /* it has caught up */
 	line->stats.rtt_us = (uint32_t)line->owner->rtt_us;
 	if (line->gap_us > line->params.gap_us)
 		line->gap_us -= (line->gap_us - line->params.gap_us + 7) / 8;
@@ -401,6 +411,8 @@ static void finish_unanswered(struct line *line, int64_t now_us)
 	line->stats.timeouts++;
 	owner->timeouts++;
 	owner->unheard = line->last_rx_us > line->sent_us ? 0 : owner->unheard + 1;
+	if (!owner->unheard && owner->heard_us <= line->sent_us)
+		owner->alive_us = now_us;
 	if (owner->timeouts <= MUTE_AFTER)
 		line->gap_us = line->gap_us * 2 < GAP_MAX_US ? line->gap_us * 2 : GAP_MAX_US;
 	learn_turn(line, owner, now_us);
@@ -442,15 +454,80 @@ static void note_late_gateway(struct line *line, const struct frame *frame, int6
 			learn_gateway(line, now_us - line->ghosts[i].sent_us);
 }
 
+/*
+ * A device that works off one request after the other was late with this one: the answers to what was
+ * asked after it come after it, later still. Their ghosts live on. Returns how many there are.
+ */
+static unsigned keep_backlog(struct line *line, const struct ghost *late, int64_t now_us)
+{
+	int64_t until_us = now_us + line->params.ghost_us;
+	unsigned behind = line->busy && line->request.shape.unit_id == late->shape.unit_id;
+
+	line->late_us = now_us;
+	for (size_t i = 0; i < line->n_ghosts; i++) {
+		struct ghost *ghost = &line->ghosts[i];
+
+		if (ghost->answered || ghost->sent_us <= late->sent_us)
+			continue;
+		if (ghost->until_us < until_us && until_us < ghost->sent_us + GHOST_LIFE_MAX_US)
+			ghost->until_us = until_us;
+		behind += !ghost->weak && ghost->shape.unit_id == late->shape.unit_id;
+	}
+	return behind;
+}
+
+/* What a late answer tells of its device, of which so many more are awaited. */
+static void learn_late(const struct line *line, struct user *user, int64_t sent_us, unsigned behind,
+		       int64_t now_us)
+{
+	/* it began with this one when it was done with the one before */
+	int64_t took_us = now_us - (user->heard_us > sent_us ? user->heard_us : sent_us);
+	int64_t wait_us = took_us * 5 / 4 + JITTER_US;
+
+	/* it works them off in order: ask nothing more until it is through, or the next one is lost */
+	user->not_before_us = 0;
+	if (behind >= (user->late ? 1 : BACKLOG_MIN) && user->alive_us < sent_us)
+		user->not_before_us = now_us + (wait_us < SLOW_MAX_US ? wait_us : SLOW_MAX_US);
+
+	/* not some late answers but a slow device; what was merely held up by them does not count */
+	if (took_us >= line->params.min_allowance_us && ++user->late >= SLOW_AFTER) {
+		user->rtt_us = now_us - sent_us;
+		user->rtt_var_us = user->rtt_us / 16;
+	}
+	user->heard_us = now_us;
+	user->timeouts = 0;
+	user->unheard = 0;
+}
+
+/* An exception tells too little to be given to anyone, but it may be the first of a backlog. */
+static void note_late_exception(struct line *line, const struct frame *frame, int64_t now_us)
+{
+	const struct ghost *first = NULL;
+
+	for (size_t i = 0; i < line->n_ghosts; i++) {
+		const struct ghost *ghost = &line->ghosts[i];
+
+		if (!has_id(line, frame, ghost->id) || !is_exception(&ghost->shape, frame))
+			continue;
+		if (ghost->answered && ghost->exception)
+			return; /* that one once more */
+		if (!ghost->answered && (!first || ghost->sent_us < first->sent_us))
+			first = ghost;
+	}
+	if (first)
+		keep_backlog(line, first, now_us);
+}
+
 static void deliver_late(struct line *line, const struct frame *frame, int64_t now_us)
 {
 	struct ghost *ghost = line->ghosts, *end = ghost + line->n_ghosts;
 
-	while (ghost < end &&
-	       !(ghost->user && has_id(line, frame, ghost->id) && answers(&ghost->shape, frame)))
+	while (ghost < end && !(!ghost->answered && has_id(line, frame, ghost->id) &&
+				answers(&ghost->shape, frame)))
 		ghost++;
 	if (ghost == end) {
 		note_late_gateway(line, frame, now_us);
+		note_late_exception(line, frame, now_us);
 		return;
 	}
 
@@ -463,17 +540,12 @@ static void deliver_late(struct line *line, const struct frame *frame, int64_t n
 		.sent_us = ghost->sent_us,
 	};
 	struct user *user = find_user(line, ghost->user);
+	unsigned behind = keep_backlog(line, ghost, now_us);
 
 	answered_ghost(ghost, false, now_us);
 	if (!user)
 		return;
-	if (++user->late >= SLOW_AFTER) { /* not some late answers but a slow device */
-		user->rtt_us = now_us - answer.sent_us;
-		user->rtt_var_us = user->rtt_us / 16;
-	}
-	user->timeouts = 0;
-	user->unheard = 0;
-	user->not_before_us = 0;
+	learn_late(line, user, answer.sent_us, behind, now_us);
 	user->ops->answer(user->user, &answer, now_us);
 }
 

@@ -16,6 +16,10 @@
  * the same shape of answer is sent on the line. An answered one leaves a weaker ghost for a while,
  * since answers have been seen to come twice: it forbids other questions of that shape.
  *
+ * A late answer says that what was asked after it may come later still. The ghosts of those questions
+ * live on with each late answer, and the user asks nothing more until they have come, or the next one
+ * is overdue.
+ *
  * A user whose device is mute leaves most of the time to the others.
  */
 

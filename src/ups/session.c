@@ -848,8 +848,11 @@ static void session_answer(void *user, const struct line_answer *answer, int64_t
 	s->heard_us = now_us;
 	if (!s->answered)
 		find_contact(s, answer->sent_us, now_us);
-	if (is_status(piece))
+	if (is_status(piece)) {
 		s->status_lost = false;
+		if (answer->result == LINE_LATE)
+			s->status_turn = true; /* it is old already */
+	}
 	if (piece == PIECE_NONE)
 		return;
 	if (piece == PIECE_IDENTIFY) {

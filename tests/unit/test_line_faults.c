@@ -22,6 +22,9 @@
 #define SEC U2K_SEC
 #define MSEC U2K_MSEC
 
+#define START_US (1000 * SEC)
+#define SLOW_FROM_US (START_US + 20 * SEC)
+
 enum { SEEDS = 4, BANKS = 3, PAST = 96, MARK = 2 /* an alarm register without known bits */ };
 
 struct was {
@@ -47,6 +50,7 @@ struct mix {
 	bool flaps;	/* the link goes down and up */
 	bool refuse_gaps;
 	int64_t interval_us, age_max_us;
+	int64_t each_us; /* from the 20th second on each request takes this much, one after the other */
 };
 
 struct world {
@@ -271,7 +275,9 @@ static void on_request(struct rig *rig, const uint8_t *adu, size_t len)
 	if (strikes(w, mix->late))
 		delay_us += (int64_t)draw(w, 1900) * MSEC;
 	wait_us = w->busy_until_us - rig->now_us;
-	if (mix->in_order && wait_us > 0)
+	if (mix->each_us && rig->now_us >= SLOW_FROM_US)
+		delay_us += mix->each_us + (wait_us > 0 ? wait_us : 0);
+	else if (mix->in_order && wait_us > 0)
 		delay_us += wait_us < 400 * MSEC ? wait_us : 400 * MSEC;
 	delay_us += (int64_t)(n + 3) * 1042;
 	w->busy_until_us = rig->now_us + delay_us;
@@ -366,7 +372,7 @@ static struct world *world_new(const struct mix *mix, uint64_t seed)
 	w->mix = mix;
 	w->seed = seed;
 	w->rng = seed * 0x9e3779b97f4a7c15ull + 1;
-	w->rig.now_us = 1000 * SEC;
+	w->rig.now_us = START_US;
 	w->rig.device = on_request;
 	line_params_default(&params);
 	w->rig.line = line_new(&params, rig_tx, &w->rig);
@@ -419,7 +425,7 @@ static void run(const struct mix *mix, uint64_t seed, int64_t seconds)
 			     w->rig.n_chunks);
 	}
 	for (size_t i = 0; i < mix->units; i++) {
-		if (w->units[i].changes < (uint64_t)seconds / 2)
+		if (w->units[i].changes < (uint64_t)seconds / (mix->each_us ? 8 : 2))
 			FAIL(w, "unit %u changed only %llu times", w->units[i].bank,
 			     (unsigned long long)w->units[i].changes);
 		if (getenv("FAULTS_VERBOSE")) {
@@ -436,26 +442,31 @@ static void run(const struct mix *mix, uint64_t seed, int64_t seconds)
 }
 
 /* clang-format off */
-/*                                  lost late corr dup  frgn noise exc   order units mute   flaps  gaps   interval    age */
+/*                                  lost late corr dup  frgn noise exc   order units mute   flaps  gaps   interval    age      each */
 static const struct mix mixes[] = {
-	{ "clean",                  0,   0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 500 * MSEC },
-	{ "lost",                   200, 0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC },
+	{ "clean",                  0,   0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 500 * MSEC, 0 },
+	{ "lost",                   200, 0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
 	/* a late answer takes up to 2 s: two of them are most of this time */
-	{ "late in order",          0,   250, 0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 6 * SEC },
-	{ "late out of order",      0,   250, 0,   0,   0,   0,    0,    false, 1, false, false, false, 150 * MSEC, 6 * SEC },
-	{ "corrupted",              0,   0,   250, 0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC },
-	{ "doubled",                0,   0,   0,   250, 0,   0,    0,    true,  1, false, false, false, 0,          3 * SEC },
-	{ "foreign",                0,   0,   0,   0,   200, 0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC },
-	{ "noise",                  0,   0,   0,   0,   0,   250,  0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC },
-	{ "exceptions",             0,   0,   0,   0,   0,   0,    250,  true,  1, false, false, false, 150 * MSEC, 3 * SEC },
-	{ "everything",             40,  40,  40,  40,  40,  40,   40,   false, 1, false, false, false, 150 * MSEC, 3 * SEC },
-	{ "everything, full speed", 40,  40,  40,  40,  40,  40,   40,   false, 1, false, false, false, 0,          3 * SEC },
-	{ "everything, flapping",   40,  40,  40,  40,  40,  40,   40,   false, 1, false, true,  false, 150 * MSEC, 3 * SEC },
-	{ "everything, in parts",   30,  30,  30,  30,  30,  30,   0,    false, 1, false, false, true,  150 * MSEC, 8 * SEC },
-	{ "three units",            40,  40,  40,  40,  40,  40,   40,   false, 3, false, false, false, 150 * MSEC, 5 * SEC },
-	{ "three units, full speed", 40, 40,  40,  40,  40,  40,   40,   false, 3, false, true,  false, 0,          5 * SEC },
-	{ "three units, one mute",  20,  20,  20,  20,  20,  20,   20,   false, 3, true,  false, false, 150 * MSEC, 5 * SEC },
-	{ "three units, in parts",  20,  20,  20,  20,  20,  20,   0,    false, 3, true,  false, true,  150 * MSEC, 60 * SEC },
+	{ "late in order",          0,   250, 0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 6 * SEC, 0 },
+	{ "late out of order",      0,   250, 0,   0,   0,   0,    0,    false, 1, false, false, false, 150 * MSEC, 6 * SEC, 0 },
+	{ "corrupted",              0,   0,   250, 0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
+	{ "doubled",                0,   0,   0,   250, 0,   0,    0,    true,  1, false, false, false, 0,          3 * SEC, 0 },
+	{ "foreign",                0,   0,   0,   0,   200, 0,    0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
+	{ "noise",                  0,   0,   0,   0,   0,   250,  0,    true,  1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
+	{ "exceptions",             0,   0,   0,   0,   0,   0,    250,  true,  1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
+	{ "everything",             40,  40,  40,  40,  40,  40,   40,   false, 1, false, false, false, 150 * MSEC, 3 * SEC, 0 },
+	{ "everything, full speed", 40,  40,  40,  40,  40,  40,   40,   false, 1, false, false, false, 0,          3 * SEC, 0 },
+	{ "everything, flapping",   40,  40,  40,  40,  40,  40,   40,   false, 1, false, true,  false, 150 * MSEC, 3 * SEC, 0 },
+	{ "everything, in parts",   30,  30,  30,  30,  30,  30,   0,    false, 1, false, false, true,  150 * MSEC, 8 * SEC, 0 },
+	{ "three units",            40,  40,  40,  40,  40,  40,   40,   false, 3, false, false, false, 150 * MSEC, 5 * SEC, 0 },
+	{ "three units, full speed", 40, 40,  40,  40,  40,  40,   40,   false, 3, false, true,  false, 0,          5 * SEC, 0 },
+	{ "three units, one mute",  20,  20,  20,  20,  20,  20,   20,   false, 3, true,  false, false, 150 * MSEC, 5 * SEC, 0 },
+	/* one is mute for the first minute, and asked each 2 s: some of the first answers may get lost */
+	{ "three units, in parts",  20,  20,  20,  20,  20,  20,   0,    false, 3, true,  false, true,  150 * MSEC, 75 * SEC, 0 },
+	/* never stale, however many questions were under way when it began */
+	{ "suddenly slow",          0,   0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 9 * SEC, 900 * MSEC },
+	{ "suddenly very slow",     0,   0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 9 * SEC, 1800 * MSEC },
+	{ "very slow and lossy",    100, 0,   0,   0,   0,   0,    0,    true,  1, false, false, false, 150 * MSEC, 14 * SEC, 1800 * MSEC },
 };
 /* clang-format on */
 
