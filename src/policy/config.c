@@ -1,12 +1,16 @@
 #include "policy/policy.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include <ups2000/error.h>
 
-enum { DAY_S = 86400, NAME_LONGEST = 100 };
+#include "policy/policy_impl.h"
+
+enum { DAY_S = 86400, NAME_LONGEST = 100, OFF_LATEST_S = 5940 };
 
 void policy_conditions_default(struct policy_conditions *when)
 {
@@ -145,6 +149,11 @@ static int check_whole(const struct policy_config *config, char *text)
 		return complain(
 			"early arming needs host-shutdown-time: how long this host takes to "
 			"halt, in seconds.");
+	if ((config->early_arming || config->host == POLICY_HOST_NONE) &&
+	    config->host_shutdown_time_s > OFF_LATEST_S)
+		return complain("host-shutdown-time must be 0 to %d s: a UPS can wait no longer "
+				"before it switches off.",
+				OFF_LATEST_S);
 	for (size_t i = 0; i < config->n_ups; i++)
 		supplies += config->ups[i].supplies > 100 ? 0 : config->ups[i].supplies;
 	if (config->enabled && !config->minimum_supplies)
@@ -167,4 +176,83 @@ int policy_config_check(const struct policy_config *config, char *text)
 	for (size_t i = 0; !error && i < config->n_wake; i++)
 		error = check_wake(config, i, text);
 	return error;
+}
+
+/* --- a copy of one's own ---------------------------------------------------------------------- */
+
+/* Copies n elements; each begins with its name, which is copied too. NULL if memory is out. */
+static void *copy_named(const void *from, size_t n, size_t size)
+{
+	char *to = calloc(n ? n : 1, size);
+
+	for (size_t i = 0; to && i < n; i++) {
+		const char *name;
+
+		memcpy(to + i * size, (const char *)from + i * size, size);
+		memcpy(&name, to + i * size, sizeof(name));
+		name = strdup(name);
+		memcpy(to + i * size, &name, sizeof(name));
+	}
+	return to;
+}
+
+static void free_named(const void *list, size_t n, size_t size)
+{
+	for (size_t i = 0; list && i < n; i++) {
+		char *name;
+
+		memcpy(&name, (const char *)list + i * size, sizeof(name));
+		free(name);
+	}
+	free((void *)(uintptr_t)list);
+}
+
+static bool named(const void *list, size_t n, size_t size)
+{
+	for (size_t i = 0; list && i < n; i++) {
+		const char *name;
+
+		memcpy(&name, (const char *)list + i * size, sizeof(name));
+		if (!name)
+			return false;
+	}
+	return list != NULL;
+}
+
+static_assert(offsetof(struct policy_ups_config, name) == 0 &&
+		      offsetof(struct policy_stage, name) == 0 &&
+		      offsetof(struct policy_command, name) == 0 &&
+		      offsetof(struct policy_wake, name) == 0,
+	      "copy_named() takes the name to be first");
+
+int policy_config_copy(struct policy_config *to, const struct policy_config *from)
+{
+	struct policy_stage *stages;
+	bool good;
+
+	*to = *from;
+	to->ups = copy_named(from->ups, from->n_ups, sizeof(*from->ups));
+	to->wake = copy_named(from->wake, from->n_wake, sizeof(*from->wake));
+	to->stages = stages = copy_named(from->stages, from->n_stages, sizeof(*from->stages));
+	good = named(to->ups, to->n_ups, sizeof(*to->ups)) &&
+	       named(to->wake, to->n_wake, sizeof(*to->wake)) &&
+	       named(to->stages, to->n_stages, sizeof(*to->stages));
+	for (size_t i = 0; stages && i < to->n_stages; i++) {
+		stages[i].commands = copy_named(stages[i].commands, stages[i].n_commands,
+						sizeof(*stages[i].commands));
+		good = good &&
+		       named(stages[i].commands, stages[i].n_commands, sizeof(*stages[i].commands));
+	}
+	return good ? 0 : U2K_ENOMEM;
+}
+
+void policy_config_free(struct policy_config *config)
+{
+	for (size_t i = 0; config->stages && i < config->n_stages; i++)
+		free_named(config->stages[i].commands, config->stages[i].n_commands,
+			   sizeof(*config->stages[i].commands));
+	free_named(config->stages, config->n_stages, sizeof(*config->stages));
+	free_named(config->ups, config->n_ups, sizeof(*config->ups));
+	free_named(config->wake, config->n_wake, sizeof(*config->wake));
+	memset(config, 0, sizeof(*config));
 }

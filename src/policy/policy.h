@@ -228,6 +228,8 @@ int policy_operator_cancel(struct policy *policy, const struct policy_who *who, 
 
 /** A NUT client with the right to do so set FSD; it is latched already. */
 void policy_fsd(struct policy *policy, unsigned ups, const struct policy_who *who, int64_t now_us);
+/** FSD was found latched when the daemon started, and the record does not know it: nothing begins. */
+void policy_fsd_found(struct policy *policy, unsigned ups, int64_t now_us);
 /**
  * `ups2000 fsd clear`. Refused while steps of a sequence are still to come; else POLICY_FSD_CLEAR
  * follows.
@@ -295,7 +297,7 @@ void policy_command_done(struct policy *policy, unsigned stage, unsigned command
 void policy_host_done(struct policy *policy, bool accepted, const char *text, int64_t now_us);
 /** A host to wake answers, or logged in. */
 void policy_host_up(struct policy *policy, unsigned host, int64_t now_us);
-/** The record handed out last is on disk, or could not be written. */
+/** The record handed out last is kept (in one place at least), or could not be written anywhere. */
 void policy_saved(struct policy *policy, bool ok, int64_t now_us);
 
 /** Time has passed. */

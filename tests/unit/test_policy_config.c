@@ -112,6 +112,12 @@ static void early_without_time(void)
 	config.host_shutdown_time_s = 0;
 }
 
+static void off_too_late(void)
+{
+	config.host = POLICY_HOST_NONE;
+	config.host_shutdown_time_s = 6000;
+}
+
 static void same_stage(void)
 {
 	stages[1].name = "vms";
@@ -147,6 +153,7 @@ static const struct {
 	{ alarm_of_nothing, "22 alarms" },
 	{ two_days, "0 to 86400 s" },
 	{ early_without_time, "host-shutdown-time" },
+	{ off_too_late, "0 to 5940 s" },
 	{ same_stage, "vms is named twice" },
 	{ endless_command, "stop-nas" },
 	{ wake_elsewhere, "not here" },
