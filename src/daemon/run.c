@@ -17,6 +17,7 @@
 #include "daemon/hub.h"
 #include "daemon/latch.h"
 #include "daemon/notify.h"
+#include "daemon/priority.h"
 #include "daemon/privileges.h"
 #include "daemon/runtime_dir.h"
 #include "front/http/front.h"
@@ -428,7 +429,7 @@ int run(const struct options *options)
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
 
-	daemon.base = event_base_new();
+	daemon.base = priority_base_new();
 	if (!daemon.base) {
 		log_error("no event loop: %s", strerror(errno));
 		config_free(daemon.config);

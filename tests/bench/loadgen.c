@@ -1,6 +1,7 @@
 /*
  * Load for a NUT server: sends the same request over and over on several connections, so many at a
- * time on each, and counts the answers. Prints one line of JSON.
+ * time on each, and counts the answers. Prints one line of JSON, with DEPTH 1 also how long answers
+ * took. (An HTTP request works as well: END "HTTP/1.1 200", REQUEST without its last line feed.)
  *
  * usage: loadgen PORT CONNECTIONS DEPTH SECONDS END REQUEST
  *   DEPTH    requests sent before their answers are awaited; 1 = one after the other
@@ -29,7 +30,11 @@ struct conn {
 	size_t to_send;		   /* bytes of the batch not sent yet */
 	char line[LINE_MAX_BYTES]; /* beginning of the line being read */
 	size_t line_len;
+	double sent; /* when the last request was */
 };
+
+enum { TOOK_MAX = 1 << 20 };
+static float took_ms[TOOK_MAX]; /* the first so many answers */
 
 static uint64_t answers, errors;
 static const char *end_mark;
@@ -74,6 +79,8 @@ static int dial(unsigned port)
 static void end_of_line(struct conn *c)
 {
 	if (c->line_len >= end_len && !memcmp(c->line, end_mark, end_len)) {
+		if (answers < TOOK_MAX)
+			took_ms[answers] = (float)((now() - c->sent) * 1e3);
 		answers++;
 		c->waiting--;
 	} else if (c->line_len >= 4 && !memcmp(c->line, "ERR ", 4)) {
@@ -121,6 +128,24 @@ static void transmit(struct conn *c, const char *batch, size_t len)
 		die("send");
 }
 
+static int by_value(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print_times(void)
+{
+	size_t n = answers < TOOK_MAX ? (size_t)answers : TOOK_MAX;
+
+	if (n == 0)
+		return;
+	qsort(took_ms, n, sizeof(*took_ms), by_value);
+	printf(", \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f", (double)took_ms[n / 2],
+	       (double)took_ms[n * 99 / 100], (double)took_ms[n - 1]);
+}
+
 int main(int argc, char **argv)
 {
 	static struct conn conns[CONNS_MAX];
@@ -166,6 +191,7 @@ int main(int argc, char **argv)
 			if (c->waiting + half <= depth && !c->to_send) {
 				c->waiting += half;
 				c->to_send = len;
+				c->sent = now();
 				transmit(c, batch, len);
 			}
 			fds[i].events = (short)(POLLIN | (c->to_send ? POLLOUT : 0));
@@ -180,8 +206,11 @@ int main(int argc, char **argv)
 		}
 	}
 	double took = now() - begin;
-	printf("{\"answers\": %llu, \"errors\": %llu, \"per_second\": %.1f, \"busy\": %.3f}\n",
+	printf("{\"answers\": %llu, \"errors\": %llu, \"per_second\": %.1f, \"busy\": %.3f",
 	       (unsigned long long)answers, (unsigned long long)errors, (double)answers / took,
 	       cpu() / took);
+	if (depth == 1)
+		print_times();
+	printf("}\n");
 	return 0;
 }

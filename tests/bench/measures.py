@@ -9,6 +9,7 @@ import threading
 import time
 
 import nut
+from pages import pages
 from scale import scale
 from servers import BenchError
 
@@ -463,4 +464,5 @@ MEASURES = {
     "throughput": throughput,
     "resources": resources,
     "scale": scale,
+    "pages": pages,
 }

@@ -9,6 +9,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include "daemon/priority.h"
 #include "util/util.h"
 
 const char guard_too_many[] = "HTTP/1.1 503 Service Unavailable\r\n"
@@ -169,6 +170,7 @@ static struct bufferevent *accept_cb(struct event_base *base, void *data)
 		return NULL; /* evhttp tries for itself */
 	}
 	bufferevent_incref(conn->bev);
+	bufferevent_priority_set(conn->bev, PRIORITY_STRANGERS); /* fails where there is one only */
 	conn->since_us = clock_us();
 	conn->unwelcome = guard->n >= guard->max;
 	SLIST_INSERT_HEAD(&guard->fresh, conn, fresh);

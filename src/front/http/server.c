@@ -32,6 +32,7 @@ enum {
 	BODY_MAX = 64 * 1024,
 	IDLE_S = 30,
 	REQUEST_MS = 30 * 1000,
+	BACKLOG = 128,
 	DEAD_MS = 30 * 1000, /* without a word from the client's host while there is data for it */
 };
 static const char DEFAULT_PORT[] = "8493", HTTPS[] = "https://";
@@ -195,6 +196,8 @@ static struct port *port_open(struct http_front *front, const char *where)
 		return port;
 	}
 	while (port->n < BIND_FDS && port->fds[port->n] >= 0) {
+		/* libevent takes all that wait in one go: not too many */
+		(void)listen(port->fds[port->n], BACKLOG);
 		port->bound[port->n] = bind_fd(port->door, port->fds[port->n]);
 		port->n++;
 	}

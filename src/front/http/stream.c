@@ -7,8 +7,10 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include "daemon/hub.h"
 #include "front/http/api.h"
+#include "front/http/blob.h"
 #include "front/http/model.h"
 #include "util/util.h"
 
@@ -72,22 +74,41 @@ static void drop(struct stream *stream)
 	free(stream);
 }
 
+/* One message in the two forms clients need, shared by all that are sent it. */
+struct message {
+	struct blob *chunk; /* as HTTP/1.1 frames it */
+	struct blob *plain; /* for the others; NULL: nobody has asked yet */
+};
+
+/* What evhttp_send_reply_chunk() would frame for each client anew. */
+static struct message message_new(const char *text, size_t len)
+{
+	char *chunk = xasprintf("%zx\r\n%s\r\n", len, text);
+
+	return (struct message){ blob_new(chunk, strlen(chunk)), NULL };
+}
+
+static void message_close(struct message *message)
+{
+	blob_unref(message->chunk);
+	blob_unref(message->plain);
+}
+
 /* The stream may be gone after this. */
-static void write_text(struct stream *stream, const char *text, size_t len)
+static void write_message(struct stream *stream, struct message *message, const char *text,
+			  size_t len)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(stream->req);
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
-	struct evbuffer *chunk;
+	struct evbuffer *out = bufferevent_get_output(bev);
 
-	if (evbuffer_get_length(bufferevent_get_output(bev)) + len >
-	    BACKLOG_MAX + stream->greeting) {
+	if (evbuffer_get_length(out) + len > BACKLOG_MAX + stream->greeting) {
 		drop(stream);
 		return;
 	}
-	chunk = evbuffer_new();
-	evbuffer_add(chunk, text, len);
-	evhttp_send_reply_chunk(stream->req, chunk);
-	evbuffer_free(chunk);
+	if (!stream->req->chunked && !message->plain)
+		message->plain = blob_new(xstrdup(text), len);
+	blob_add(stream->req->chunked ? message->chunk : message->plain, out);
 	stream->written_us = clock_us();
 }
 
@@ -114,6 +135,7 @@ static void broadcast(struct streams *streams, const char *ups, bool snapshot, c
 {
 	char *text = format_event(type, id, json);
 	size_t len = strlen(text);
+	struct message message = message_new(text, len);
 	struct stream *stream, *next;
 
 	for (stream = TAILQ_FIRST(&streams->list); stream; stream = next) {
@@ -122,9 +144,25 @@ static void broadcast(struct streams *streams, const char *ups, bool snapshot, c
 			continue;
 		if (*stream->ups && (!ups || strcmp(ups, stream->ups) != 0))
 			continue;
-		write_text(stream, text, len);
+		write_message(stream, &message, text, len);
 	}
+	message_close(&message);
 	free(text);
+}
+
+/* Those that heard nothing for long: proxies forget them otherwise, and dead ones are found. */
+static void comment(struct streams *streams, int64_t now)
+{
+	static const char text[] = ":\n\n";
+	struct message message = message_new(text, strlen(text));
+	struct stream *stream, *next;
+
+	for (stream = TAILQ_FIRST(&streams->list); stream; stream = next) {
+		next = TAILQ_NEXT(stream, all);
+		if (now - stream->written_us >= COMMENT_US)
+			write_message(stream, &message, text, strlen(text));
+	}
+	message_close(&message);
 }
 
 static void flush_pending(struct streams *streams, struct pending *pending)
@@ -141,7 +179,6 @@ static void tick_cb(evutil_socket_t fd, short what, void *data)
 {
 	struct streams *streams = data;
 	struct pending *pending;
-	struct stream *stream, *next;
 	int64_t now = clock_us();
 
 	(void)fd;
@@ -155,11 +192,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *data)
 
 			broadcast(streams, ups->name, true, "change", 0, model_ages(ups, now));
 		}
-	for (stream = TAILQ_FIRST(&streams->list); stream; stream = next) {
-		next = TAILQ_NEXT(stream, all);
-		if (now - stream->written_us >= COMMENT_US)
-			write_text(stream, ":\n\n", 3);
-	}
+	comment(streams, now);
 	if (TAILQ_EMPTY(&streams->list))
 		event_del(streams->tick);
 }
