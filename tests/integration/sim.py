@@ -30,6 +30,16 @@ def wait_until(condition, timeout=10.0, what="the condition"):
         time.sleep(0.01)
 
 
+def need_ipv6():
+    """Skip the test on a machine without ::1."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        import pytest   # the bench uses this file without it
+
+        pytest.skip(f"no IPv6 loopback here: {error}")
+
+
 class Sim:
     """One simulated UPS2000.
 

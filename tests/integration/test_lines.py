@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 from daemon import Daemon
 from gateway import Gateway, adu
-from sim import Sim, bin_dir, wait_until
+from sim import Sim, bin_dir, need_ipv6, wait_until
 
 ESN = "21022900000000000001"
 
@@ -107,6 +108,104 @@ def test_commands_for_one_unit():
 
 # --- "how is your UPS wired -> what to write" ----------------------------------------------------
 
+CONNECTING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "connecting.md"
+WIRED = {}  # row of the table there, by its first column -> names of the tests
+
+
+def wired(row):
+    """This test stands behind a row of the table."""
+    def remember(test):
+        WIRED.setdefault(row, []).append(test.__name__)
+        return test
+    return remember
+
+
+def test_each_row_of_the_table_has_a_test():
+    text = CONNECTING.read_text().split("→ what to write\n\n")[1].split("\n\n")[0]
+    rows = [line.split("|")[1].strip() for line in text.splitlines()[2:]]
+    assert len(rows) >= 9
+    assert sorted(rows) == sorted(WIRED)
+
+
+class OnItsOwnDevices(Daemon):
+    """ups2000d with a /dev and a /sys of its own, which plug() and unplug() fill and empty."""
+
+    @property
+    def dev(self):
+        return self.directory / "dev"
+
+    def plug(self, sim, name, links=(), usb=None, driver="serial8250"):
+        """A node and its symlinks for the simulator's terminal; usb is (vendor, product) in hex."""
+        rdev = os.stat(sim.port).st_rdev
+        bus = self.directory / "sys/devices/pci0/usb1/1-2"
+        interface = bus / "1-2:1.0"
+        tty = interface / name / "tty" / name
+        tty.mkdir(parents=True, exist_ok=True)
+        for where, target in ((interface / "driver", f"/drivers/{driver}"),
+                              (tty / "subsystem", "/class/tty"),
+                              (self.directory / f"sys/dev/char/{os.major(rdev)}:{os.minor(rdev)}", tty)):
+            where.parent.mkdir(parents=True, exist_ok=True)
+            where.unlink(missing_ok=True)
+            where.symlink_to(target if target == tty else ".." + target)
+        for key, value in zip(("idVendor", "idProduct"), usb or ()):
+            (bus / key).write_text(value + "\n")
+        self.dev.mkdir(exist_ok=True)
+        (self.dev / name).symlink_to(sim.port)
+        for link in links:
+            (self.dev / link).parent.mkdir(parents=True, exist_ok=True)
+            (self.dev / link).symlink_to(f"../../{name}")
+
+    def unplug(self, name, links=()):
+        for link in (*links, name):
+            (self.dev / link).unlink()
+
+    def command(self):
+        script = f"""
+            cd {self.directory} && mkdir -p dev/pts && mount --rbind /dev/pts dev/pts &&
+            for node in null urandom; do
+                touch dev/$node && mount --bind /dev/$node dev/$node || exit 1
+            done &&
+            mount --rbind sys /sys && mount --rbind dev /dev && exec "$@" """
+        return ["unshare", "--mount", "sh", "-c", script, "sh", *super().command()]
+
+
+@wired("RS-232, at a serial port of the computer")
+def test_serial_port_of_the_computer(sim):
+    need_own_mounts()
+    daemon = OnItsOwnDevices(config=section("ups", "/dev/ttyS0"))
+    daemon.plug(sim, "ttyS0")
+    with daemon, daemon.nut() as nut:
+        wait_fresh(nut)
+        follows(sim, nut)
+        assert nut.get("ups.serial") == ESN
+
+
+USB = "pci-0000:00:14.0-usb-0:2:1.0-port0"
+
+
+@wired("RS-232 with a USB adapter, or its own USB socket")
+@pytest.mark.parametrize("chip, usb, driver, path", [
+    ("CH341 (1a86:5523)", ("1a86", "5523"), "ch341", f"serial/by-path/{USB}"),
+    ("XR21V1410 (04e2:1410)", ("04e2", "1410"), "xr_serial", f"serial/by-path/{USB}"),
+    ("USB adapter (0403:6001)", ("0403", "6001"), "ftdi_sio", "serial/by-id/usb-FTDI_A10-port0"),
+])
+def test_usb_port_that_comes_back_under_another_number(sim, chip, usb, driver, path):
+    need_own_mounts()
+    daemon = OnItsOwnDevices(config=section("ups", f"/dev/{path}"))
+    daemon.plug(sim, "ttyUSB0", [path], usb, driver)
+    with daemon, daemon.nut() as nut:
+        wait_fresh(nut)
+        assert f"{chip}, driver {driver}" in daemon.log()
+        follows(sim, nut)
+        sim.cmd("unplug")
+        daemon.unplug("ttyUSB0", [path])
+        wait_until(lambda: "is gone" in daemon.log(), 20)
+        sim.cmd("mains off")
+        sim.cmd("replug")
+        wait_until(lambda: os.path.exists(sim.port), 10)
+        daemon.plug(sim, "ttyUSB1", [path], usb, driver)
+        wait_until(lambda: nut.try_get("ups.status").startswith("OB"), 10)
+
 
 def reads(config, sim, ups="ups", unit=""):
     with Daemon(config=config) as daemon, daemon.nut() as nut:
@@ -116,21 +215,23 @@ def reads(config, sim, ups="ups", unit=""):
         return nut.get("ups.serial", ups)
 
 
+@wired("a gateway that speaks Modbus TCP")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_modbus_tcp_gateway(host):
     with Sim("--tcp", 0) as sim:
         assert reads(section("ups", f"tcp://{host}:{port_of(sim)}"), sim) == ESN
 
 
-def test_modbus_tcp_over_ipv6():
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError as error:
-        pytest.skip(f"no IPv6 loopback here: {error}")
+@wired("either, with an IPv6 address")
+def test_over_ipv6():
+    need_ipv6()
     with Sim("--tcp", "[::1]:0") as sim:
         assert reads(section("ups", f"tcp://[::1]:{port_of(sim)}"), sim) == ESN
+    with Sim("--rtu-tcp", "[::1]:0") as sim:
+        assert reads(section("ups", f"rtu+tcp://[::1]:{port_of(sim, 'rtu+tcp')}"), sim) == ESN
 
 
+@wired("a gateway that speaks Modbus TCP")
 def test_modbus_tcp_on_its_usual_port():
     try:
         socket.create_server(("127.0.0.61", 502)).close()
@@ -140,6 +241,7 @@ def test_modbus_tcp_on_its_usual_port():
         assert reads(section("ups", "tcp://127.0.0.61"), sim) == ESN
 
 
+@wired("a serial device server, `ser2net` or `socat`: bytes passed on as they are")
 def test_serial_device_server():
     with Sim("--rtu-tcp", 0) as sim:
         assert reads(section("ups", f"rtu+tcp://127.0.0.1:{port_of(sim, 'rtu+tcp')}"), sim) == ESN
@@ -155,6 +257,7 @@ def socat(*addresses):
         process.wait(10)
 
 
+@wired("a serial device server, `ser2net` or `socat`: bytes passed on as they are")
 def test_socat_as_serial_device_server(sim):
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
@@ -170,6 +273,7 @@ def test_socat_makes_a_serial_port_of_a_device_server(tmp_path):
         assert reads(section("ups", link), sim) == ESN
 
 
+@wired("an RS-485 card, several on one adapter")
 def test_rs485_that_hears_itself_with_several_units():
     with Sim("--unit-id", "1,2,9", "--fault", "echo") as sim:
         config = "".join(section(f"u{i}", sim.port, unit_id=i) for i in (1, 2, 9))
@@ -180,6 +284,23 @@ def test_rs485_that_hears_itself_with_several_units():
             assert [nut.get("ups.serial", f"u{i}")[-1] for i in (1, 2, 9)] == ["1", "2", "3"]
 
 
+@wired("such a gateway with several UPSes behind it")
+@pytest.mark.parametrize("option", ["tcp", "rtu-tcp"])
+def test_gateway_with_several_units(option):
+    scheme = option.replace("rtu-", "rtu+")
+    with Sim(f"--{option}", 0, "--unit-id", "1,2,247") as sim:
+        port = f"{scheme}://127.0.0.1:{port_of(sim, scheme)}"
+        config = "".join(section(f"u{i}", port, unit_id=i) for i in (1, 2, 247))
+        with Daemon(config=config) as daemon, daemon.nut() as nut:
+            for n, i in enumerate((1, 2, 247)):
+                wait_fresh(nut, f"u{i}")
+                follows(sim, nut, f"u{i}", unit=f"unit {n + 1} ")
+            wait_until(lambda: all(nut.try_get("ups.serial", f"u{i}").startswith("2102")
+                                   for i in (1, 2, 247)), 20)
+            assert [nut.get("ups.serial", f"u{i}")[-1] for i in (1, 2, 247)] == ["1", "2", "3"]
+
+
+@wired("several behind one identification (UPS number N)")
 def test_several_ups_behind_one_identification_and_the_others_are_read_only():
     with Sim("--tcp", 0, "--unit-id", "3,3/2") as sim:
         port = f"tcp://127.0.0.1:{port_of(sim)}"
@@ -474,6 +595,7 @@ def swap_links(a, b):
     os.rename(a + ".x", b)
 
 
+@wired("two of the same kind, and you want each name to keep its UPS")
 @pytest.mark.parametrize("when", ["before the start", "while running"])
 def test_two_adapters_that_changed_places(tmp_path, when):
     with Sim("--esn", "AAA1") as one, Sim("--esn", "BBB2") as two:

@@ -13,7 +13,7 @@ import pytest
 
 from daemon import Daemon
 from machine import Machine
-from sim import Sim, bin_dir, wait_until
+from sim import Sim, bin_dir, need_ipv6, wait_until
 
 CLI = str(bin_dir() / "ups2000")
 ENV = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "dumb"}
@@ -197,12 +197,23 @@ def test_unit_id_number_and_baud():
         assert probe(sim.port, code=75)["answered"] is False  # nobody is at unit id 1
 
 
-def test_gateway():
-    with Sim("--tcp", "127.0.0.1:0", "--pace", "off") as sim:
-        url = "tcp://127.0.0.1:" + re.search(r"\btcp (\d+)", sim.first_line).group(1)
+@pytest.mark.parametrize("option, host", [("tcp", "127.0.0.1"), ("rtu-tcp", "127.0.0.1"),
+                                          ("rtu-tcp", "[::1]")])
+def test_over_the_network(option, host):
+    scheme = option.replace("rtu-", "rtu+")
+    if host == "[::1]":
+        need_ipv6()
+    with Sim(f"--{option}", f"{host}:0", "--unit-id", "1,5", "--pace", "off") as sim:
+        found = re.search(rf"\b{re.escape(scheme)} (\d+)", sim.first_line)
+        url = f"{scheme}://{host}:{found.group(1)}"
         report = probe(url)
         assert report["commands"]["possible"] and raw(report, 1024) == 2
         assert f'port = "{url}"' in report["configuration"]
+        other = probe(url, "--unit-id", "5")
+        assert "unit-id = 5" in other["configuration"]
+        assert (report["identity"]["serial"][-1], other["identity"]["serial"][-1]) == ("1", "2")
+        assert sim.get()["requests"] > 0
+        harmless(sim)
 
 
 # ---- recording and playing ----
