@@ -1,6 +1,8 @@
-# Makes a C table of files to serve: cmake -DDIR=folder [-DMORE=folder] -DOUT=file.c -P embed.cmake
+# Makes a C table of files to serve:
+# cmake -DDIR=folder [-DMORE=folder] [-DAPI=folder] -DOUT=file.c -P embed.cmake
 #
 # Of DIR its pages (*.html) and what is in DIR/assets; the files in MORE count as in DIR/assets.
+# API/NAME.json is served as /api/v1/NAME.json.
 # DIR/NAME is served as /NAME, with an ETag. DIR/assets/NAME is served as /assets/HASH/NAME for ever,
 # where HASH is that of all assets: they may name each other relative to themselves. In HTML the
 # text "assets/ stands for "assets/HASH/. Each file is kept as it is and, if that is shorter, packed.
@@ -49,6 +51,13 @@ if(MORE)
 	foreach(name IN LISTS more)
 		list(APPEND files "assets/${name}")
 		set("at_assets/${name}" "${MORE}/${name}")
+	endforeach()
+endif()
+if(API)
+	file(GLOB documents RELATIVE "${API}" "${API}/*.json")
+	foreach(name IN LISTS documents)
+		list(APPEND files "api/v1/${name}")
+		set("at_api/v1/${name}" "${API}/${name}")
 	endforeach()
 endif()
 list(SORT files)

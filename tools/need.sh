@@ -40,6 +40,7 @@ check      tmux             tmux           the_live_view's_tests
 check      procps           pgrep          integration_tests
 check      curl             curl           an_HTTP_client_to_test_with
 check      prometheus       promtool       a_scraper_to_test_with
+check      python3-jsonschema -        answers_against_their_schemas
 check      openssl          openssl        a_TLS_client_to_test_with
 check      zsh              zsh            its_completion
 check      fish             fish           its_completion

@@ -529,6 +529,25 @@ static const struct resource {
 	{ { "orders", "*" }, false, RIGHT_NONE, get_order },
 };
 
+bool api_resource(size_t i, char *path, size_t size, bool *post)
+{
+	const struct resource *resource = &resources[i];
+	size_t used;
+
+	if (i >= ARRAY_SIZE(resources))
+		return false;
+	used = (size_t)snprintf(path, size, "/api/v1");
+	for (size_t p = 0; p < ROUTE_PARTS_MAX && resource->parts[p] && used < size; p++) {
+		const char *part = resource->parts[p];
+
+		if (strcmp(part, "*") == 0)
+			part = resource->ups ? "{name}" : "{id}";
+		used += (size_t)snprintf(path + used, size - used, "/%s", part);
+	}
+	*post = resource->post != RIGHT_NONE;
+	return true;
+}
+
 static bool matches(const struct resource *resource, const struct route *route)
 {
 	size_t i;

@@ -71,5 +71,15 @@ void api_problem(struct api_reply *reply, int status, const char *field, const c
 json_t *api_read_body(const struct api_request *request, struct api_reply *reply,
 		      const char *const *members);
 
+/**
+ * The API's resources one after the other, as OpenAPI writes their paths.
+ *
+ * @path  receives "/api/v1/ups/{name}/commands"
+ * @post  set to whether POST is possible besides GET
+ *
+ * Returns false behind the last.
+ */
+bool api_resource(size_t i, char *path, size_t size, bool *post);
+
 /** "Not Found" for 404. */
 const char *api_status_text(int status);

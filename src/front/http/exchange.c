@@ -319,7 +319,7 @@ void exchange_send(const struct exchange *x, int status, const char *type, struc
 /* STEP_GO: it is answered. */
 static enum step serve(struct exchange *x, struct api_reply *reply)
 {
-	const struct asset *asset = x->door->tcp ? asset_find(x->target) : NULL;
+	const struct asset *asset = asset_find(x->target);
 	bool session = exchange_is_for(x, SESSION_TARGET);
 	const struct scrape *scrape = scrape_find(x);
 	enum step step;
