@@ -41,7 +41,7 @@ count_tests()
 		all=$(sed -n 's/.* tests failed out of \([0-9]*\).*/\1/p' "$2" | tail -n 1)
 		bad=${bad:-0} good=$((${all:-0} - ${bad:-0})) left=0
 		;;
-	integration)
+	integration | browser)
 		grep -E '(passed|failed|errors?|skipped).* in [0-9.]+s' "$2" | tail -n 1 |
 			sed 's/^/ /' >"$2.last"
 		good=$(count "$2.last" passed)
@@ -181,6 +181,17 @@ run_pytest()
 		-n 3 --dist loadgroup -ra --durations=15 tests/integration
 }
 
+# The page in a real Chromium. npm checks what it fetches against the lock file.
+run_browser()	# DIR
+{
+	axe=$out/browser
+	mkdir -p "$axe" && cp tests/browser/package.json tests/browser/package-lock.json "$axe" &&
+		(cd "$axe" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || return 1
+	AXE_CORE=$axe/node_modules/axe-core/axe.min.js UPS2000_BIN=$out/$1/bin \
+		timeout -k 30 600 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 -ra --durations=10 \
+		tests/browser
+}
+
 tour()
 {
 	CI=true timeout -k 10 120 tools/demo.sh "$out/gcc/bin"
@@ -198,6 +209,7 @@ if [ -z "$fast" ]; then
 	stage sanitized compile sanitized -DCMAKE_C_COMPILER=gcc -DU2K_SANITIZE=address,undefined
 	after sanitized stage sanitized-test watched run_ctest sanitized -E "$long"
 	after sanitized stage integration watched run_pytest sanitized
+	after sanitized stage browser watched run_browser sanitized
 fi
 
 [ "$skipped" -eq 0 ] || skips=", $skipped skipped"

@@ -45,6 +45,10 @@ check      openssl          openssl        a_TLS_client_to_test_with
 check      zsh              zsh            its_completion
 check      fish             fish           its_completion
 check      libnss3-tools    certutil       the_certificates_of_Debian's_upsmon
+check      chromium         chromium       the_page's_tests
+check      chromium-driver  chromedriver   the_page's_tests
+check      python3-selenium -              the_page's_tests
+check      npm              npm            the_page's_tests
 bench      python3          python3        the_benchmark
 bench      nut-client       upsc           the_stock_figures
 bench      nut-server       upsd           the_stock_figures

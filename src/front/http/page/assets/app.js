@@ -130,7 +130,8 @@ function theme() {
 	const button = $("theme");
 	let choice = document.documentElement.dataset.theme ?? "auto";
 	const label = () => {
-		text(button, { auto: "◐ Auto", light: "☀ Light", dark: "☾ Dark" }[choice]);
+		const [sign, word] = { auto: ["◐", "Auto"], light: ["☀", "Light"], dark: ["☾", "Dark"] }[choice];
+		button.replaceChildren(sign, h("span", { class: "roomy" }, ` ${word}`));
 		attr(button, "aria-label", `Colours: ${choice}. Change`);
 	};
 	button.addEventListener("click", () => {
@@ -183,6 +184,10 @@ onSession(() => {
 	view?.session?.();
 });
 addEventListener("hashchange", () => choose(true));
+document.querySelector(".skip").addEventListener("click", (e) => {
+	e.preventDefault();	// the address names a UPS, not a place on the page
+	main.focus();
+});
 
 // Ages grow while nothing comes.
 setInterval(() => {

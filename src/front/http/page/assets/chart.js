@@ -34,6 +34,25 @@ function load() {
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const month = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric" });
+
+// Marks of the time axis, as the reader's country writes them; a new day says which.
+function timeMarks(u, marks, axis, space, step) {
+	let before = null;
+	return marks.map((t) => {
+		const date = new Date(t * 1000), today = day.format(date), first = today !== before;
+		before = today;
+		if (step >= 28 * 86400)
+			return month.format(date);
+		if (step >= 86400)
+			return today;
+		return `${(step < 60 ? exact : clock).format(date)}${first ? `\n${today}` : ""}`;
+	});
+}
+
 // One row of the answer: [time, min, mean, max], the last three null where nothing was recorded.
 function columns(points) {
 	return [0, 1, 2, 3].map((i) => points.map((p) => p[i]));
@@ -100,7 +119,7 @@ export function history(name) {
 				const pad = Math.max((high - low) * 0.1, Math.abs(high) * 0.002, 0.1);
 				return [fixed ? fixed[0] : low - pad, fixed && fixed[1] !== null ? fixed[1] : high + pad];
 			} } },
-			axes: [axis, { ...axis, size: 62, values: (u, ticks) => ticks.map((v) => withUnit(v, data.unit, v % 1 ? Math.max(1, chosen[2]) : 0)) }],
+			axes: [{ ...axis, values: timeMarks }, { ...axis, size: 62, values: (u, ticks) => ticks.map((v) => withUnit(v, data.unit, v % 1 ? Math.max(1, chosen[2]) : 0)) }],
 			series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: curve, width: 2, points: { show: data.points.length < 40 } },
 				{ stroke: "transparent", points: { show: false } }],
 			bands: [{ series: [3, 1], fill: `${curve}33` }],
@@ -148,8 +167,10 @@ export function history(name) {
 		if (gone || mine !== wanted)
 			return;
 		show(node, !!answer);
-		if (!answer)
+		if (!answer) {
+			timer = setTimeout(refetch, 60000);
 			return;
+		}
 		data = answer;
 		attr(place, "aria-valuemax", Math.max(0, data.points.length - 1));
 		const uPlot = await load();

@@ -198,11 +198,19 @@ export function commands(ups) {
 	const node = h("section", { class: "panel", id: "commands", "aria-labelledby": "commands-title" }, h("h2", { id: "commands-title" }, "Commands"), closed, list);
 	let known = null, current = ups;
 
+	// In place: who opened a dialogue from a button gets the focus back there.
+	function rights() {
+		for (const button of list.querySelectorAll("[data-command]")) {
+			const may = mayCommand(button.dataset.command);
+			button.disabled = !may;
+			attr(button, "title", may ? null : `${session.user} may not do this`);
+		}
+	}
+
 	function row(command) {
-		const may = mayCommand(command.name);
 		return h("li", { class: "command" }, h("div", {}, h("strong", {}, command.description), command.effect ? h("p", {}, sentence(command.effect)) : null),
-			h("button", { type: "button", "data-command": command.name, "aria-label": `${command.description}…`, disabled: !may, title: may ? null : `${session.user} may not do this`,
-				onclick: () => dialogue(current, command) }, "Run…"));
+			h("button", { type: "button", "data-command": command.name,
+				onclick: () => dialogue(current, command) }, "Run…", h("span", { class: "sr" }, ` ${command.description}`)));
 	}
 
 	function render() {
@@ -214,6 +222,7 @@ export function commands(ups) {
 			mine.forEach((c) => left.splice(left.indexOf(c), 1));
 			return mine.length ? h("div", { class: "group" }, h("h3", {}, name), h("ul", {}, mine.map(row))) : null;
 		}).filter(Boolean));
+		rights();
 	}
 
 	async function load() {
@@ -240,6 +249,6 @@ export function commands(ups) {
 			if (opened || (open && !known?.length && known !== null))
 				load();
 		},
-		session: render,
+		session: rights,
 	};
 }

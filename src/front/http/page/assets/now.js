@@ -87,7 +87,7 @@ export function now() {
 		text(sentence, v.sentence);
 		text(when, `${title(ups)}${ups.identity?.model ? ` · ${ups.identity.model}` : ""} · seen ${ago(seconds)}`);
 		text(time.node.querySelector("dt"), onBattery ? "Lasts" : "Would last");
-		time.set(t.figure, t.unit, left === null ? "not known" : onBattery ? "until the battery is empty" : "on battery, at this load");
+		time.set(t.figure, t.unit, left === null ? "not known" : onBattery ? "at this load" : "at this load");
 		charge.set(number(percent), "%", percent === null ? "not known" : onBattery ? "discharging"
 			: has(ups, "charging") && percent < 100 ? "charging" : percent >= 100 ? "full" : "");
 		chargeGauge.set(percent, percent !== null && percent <= 20 ? "crit" : onBattery ? "warn" : "good");
@@ -109,11 +109,11 @@ export function now() {
 		show(also, mention.length > 0 && isFresh);
 		text(also, mention.length ? `Expected while the mains are out: ${mention.map((a) => a.name.toLowerCase()).join(", ")}.` : "");
 		picture.update(ups);
-		rebuild(facts, [value(ups, "ups.temperature"), value(ups, "output.current"), value(ups, "battery.state"), ups.energy?.joules].join(), () => [
+		rebuild(facts, [value(ups, "ups.temperature"), value(ups, "output.current"), value(ups, "battery.state"), ups.energy?.output_j].join(), () => [
 			["Temperature", withUnit(value(ups, "ups.temperature"), "C", 1)],
 			["Output current", withUnit(value(ups, "output.current"), "A", 1)],
 			["Battery", ups.quantities?.["battery.state"]?.text ?? "–"],
-			...(ups.energy?.joules !== undefined ? [["Energy used", energy(ups.energy.joules)]] : []),
+			...(ups.energy?.output_j ? [["Energy delivered", energy(ups.energy.output_j)]] : []),
 		].map(([name, what]) => h("div", {}, h("dt", {}, name), h("dd", {}, what))));
 	}
 	return { node, update };

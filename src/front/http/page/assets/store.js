@@ -27,6 +27,7 @@ let cursor = null;
 let retries = 0;
 let timer = 0;
 let heard = 0;
+let attempt = 0;
 let greeted = null;	// names of the snapshots since the stream opened
 
 function setLink(link) {
@@ -99,16 +100,19 @@ async function fail() {
 		setLink("hidden");
 		return;
 	}
+	if (state.link !== "connecting" || retries > 0)
+		setLink("lost");
+	const mine = ++attempt;
 	try {
-		await ask("ups");
+		await ask("ups", { signal: AbortSignal.timeout(4000) });
 	} catch (e) {
 		if (e instanceof Problem && (e.status === 401 || e.status === 403)) {
 			setLink("login");
 			return;
 		}
 	}
-	if (state.link !== "connecting" || retries > 0)
-		setLink("lost");
+	if (mine !== attempt || document.hidden)
+		return;
 	timer = setTimeout(open, RETRY_MS[Math.min(retries++, RETRY_MS.length - 1)]);
 }
 
@@ -124,6 +128,7 @@ function watch() {
 
 export function open() {
 	close();
+	attempt++;
 	const url = address("events");
 	if (cursor)
 		url.searchParams.set("after", cursor);
