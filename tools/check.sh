@@ -103,7 +103,7 @@ after()
 
 layout()
 {
-	find src include tests -name '*.[ch]' -exec clang-format --dry-run -Werror {} + 2>&1 |
+	find src include examples tests -name '*.[ch]' -exec clang-format --dry-run -Werror {} + 2>&1 |
 		grep ' error: ' || return 0
 	echo "./dev fmt repairs these"
 	return 1

@@ -21,6 +21,10 @@ enum u2k_error {
 #undef X
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * Text of an error or of a Modbus exception code.
  *
@@ -29,3 +33,7 @@ enum u2k_error {
  * Returns a static English text without a full stop; never NULL.
  */
 const char *u2k_strerror(int status);
+
+#ifdef __cplusplus
+}
+#endif

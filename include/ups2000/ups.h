@@ -10,6 +10,10 @@
  * "never".
  */
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define U2K_SEC ((int64_t)1000000)
 #define U2K_MSEC ((int64_t)1000)
 
@@ -223,3 +227,7 @@ enum u2k_outcome { U2K_PENDING, U2K_VERIFIED, U2K_REFUSED, U2K_FAILED };
 
 const char *u2k_outcome_text(enum u2k_outcome outcome);
 const char *u2k_comm_text(enum u2k_comm comm);
+
+#ifdef __cplusplus
+}
+#endif
