@@ -25,22 +25,6 @@ static bool to_stdout(const struct cli *cli)
 	return cli->dry_run || !strcmp(setup_output(cli), "-");
 }
 
-/* Nothing but comments and blanks: as the package installs it. */
-static bool says_nothing(FILE *file)
-{
-	char why[256];
-	int line;
-	char *text = config_text_read(file, &line, why, sizeof(why));
-	bool nothing;
-
-	if (!text)
-		return false;
-	config_text_blank_comments(text);
-	nothing = text[strspn(text, " \t\r\n")] == '\0';
-	free(text);
-	return nothing;
-}
-
 int setup_may_write(const struct cli *cli)
 {
 	const char *path = setup_output(cli);
@@ -57,7 +41,7 @@ int setup_may_write(const struct cli *cli)
 		advise("run it as root, or name another file with --output");
 		return EXIT_REFUSED;
 	}
-	nothing = says_nothing(file);
+	nothing = config_text_says_nothing(file);
 	fclose(file);
 	if (nothing)
 		return EXIT_OK;

@@ -1,7 +1,6 @@
 #include "daemon/config_text.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,4 +101,19 @@ int config_text_unclosed(const char *text)
 		p++;
 	}
 	return depth ? line_of(text, opened[depth - 1]) : 0;
+}
+
+bool config_text_says_nothing(FILE *file)
+{
+	char why[256];
+	int line;
+	char *text = config_text_read(file, &line, why, sizeof(why));
+	bool nothing;
+
+	if (!text)
+		return false;
+	config_text_blank_comments(text);
+	nothing = text[strspn(text, " \t\r\n")] == '\0';
+	free(text);
+	return nothing;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -25,3 +26,6 @@ void config_text_blank_comments(char *text);
  * or 0. For text without comments.
  */
 int config_text_unclosed(const char *text);
+
+/** Nothing but comments and blanks, as a package installs it. False also for what cannot be read. */
+bool config_text_says_nothing(FILE *file);

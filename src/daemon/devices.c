@@ -358,6 +358,16 @@ static void reconfigure(struct device *device, const struct config_ups *config)
 	hub_publish(ups, &ups->snap, UINT64_MAX);
 }
 
+bool devices_on_time(const struct devices *devices)
+{
+	int64_t now_us = clock_us();
+
+	for (const struct shared_port *shared = devices->ports; shared; shared = shared->next)
+		if (!port_on_time(shared->port, now_us))
+			return false;
+	return true;
+}
+
 void devices_apply(struct devices *devices, const struct config *config)
 {
 	struct device *next;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 struct config;
 struct hub;
 struct keep;
@@ -15,6 +17,8 @@ struct devices *devices_new(struct hub *hub, const char *state_dir);
 void devices_free(struct devices *devices);
 /** The state directory, for what else is kept there; lives as long as devices. */
 struct keep *devices_keep(const struct devices *devices);
+/** Whether every UPS that is there is read in time; see port_on_time(). */
+bool devices_on_time(const struct devices *devices);
 
 /**
  * Have exactly the UPSes of this configuration, in its order. One that is described as before keeps

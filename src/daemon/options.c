@@ -24,6 +24,7 @@ enum {
 	OPT_LEVEL,
 	OPT_TARGET,
 	OPT_CHECK,
+	OPT_CONFIGURED,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, OPT_LEVEL },
 	{ "log-target", required_argument, NULL, OPT_TARGET },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "configured", no_argument, NULL, OPT_CONFIGURED },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -52,6 +54,7 @@ static const char help[] =
 	"  --config FILE       configuration (default /etc/ups2000/ups2000.conf)\n"
 	"  --port PORT         no file: serve the UPS at this serial port as \"ups\"\n"
 	"  --check-config      say whether the configuration is good, and end\n"
+	"  --configured        end with 1 if there is none or it is all comments, else with 0\n"
 	"  --listen ADDR:PORT  serve NUT clients here; may be repeated; port 0: any\n"
 	"  --http ADDR:PORT    serve the page and the API here; may be repeated; or: none\n"
 	"  --runtime-dir DIR   for the local socket (default /run/ups2000)\n"
@@ -145,6 +148,9 @@ static bool take(struct options *options, int option)
 		return true;
 	case OPT_CHECK:
 		options->check = true;
+		return true;
+	case OPT_CONFIGURED:
+		options->configured = true;
 		return true;
 	default:
 		return false;

@@ -14,7 +14,7 @@ struct options {
 	const char *state_dir, *runtime_dir, *socket;
 	char *user, *group;
 	int log_level, log_target; /* -1 = not given */
-	bool check;
+	bool check, configured;
 };
 
 extern const char DEFAULT_CONFIG[];

@@ -13,6 +13,7 @@
 #include "auth/auth.h"
 #include "daemon/certificates.h"
 #include "daemon/config.h"
+#include "daemon/config_text.h"
 #include "daemon/devices.h"
 #include "daemon/hub.h"
 #include "daemon/latch.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct certificates *certificates;
 	struct runtime_dir runtime_dir;
 	struct event *term, *interrupt, *hangup, *watchdog;
+	bool on_time;
 };
 
 static void say_log(void *user, bool fatal, const char *text)
@@ -113,6 +115,21 @@ static struct config *load_config(const struct options *options, config_message_
 	return config;
 }
 
+int run_configured(const struct options *options)
+{
+	const char *path = options->config ? options->config : DEFAULT_CONFIG;
+	FILE *file = options->port ? NULL : fopen(path, "re");
+	bool nothing;
+
+	if (!file)
+		return !options->port && errno == ENOENT ? EXIT_RUNTIME : EXIT_GOOD;
+	nothing = config_text_says_nothing(file);
+	fclose(file);
+	if (nothing)
+		printf("%s says nothing yet: ups2000 setup writes it\n", path);
+	return nothing ? EXIT_RUNTIME : EXIT_GOOD;
+}
+
 int run_check(const struct options *options)
 {
 	struct config *config = load_config(options, say_plain);
@@ -178,10 +195,19 @@ static void stop_cb(evutil_socket_t signal, short what, void *data)
 
 static void watchdog_cb(evutil_socket_t fd, short what, void *data)
 {
+	struct daemon *daemon = data;
+	bool on_time = devices_on_time(daemon->devices);
+
 	(void)fd;
 	(void)what;
-	(void)data;
-	notify_send("WATCHDOG=1");
+	if (on_time != daemon->on_time) /* once for each time */
+		log_write(on_time ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, LOG_PART, "%s",
+			  on_time ? "everything is done in time again"
+				  : "a UPS is not read in time; the service manager's watchdog "
+				    "gets no sign of life until it is");
+	daemon->on_time = on_time;
+	if (on_time)
+		notify_send("WATCHDOG=1");
 }
 
 static void say_ready(const struct daemon *daemon)
@@ -322,9 +348,13 @@ static int add_signals(struct daemon *daemon)
 	    evsignal_add(daemon->hangup, NULL) < 0)
 		return -1;
 	if (due_us) {
-		struct timeval tv = { (time_t)(due_us / 1000000), (suseconds_t)(due_us % 1000000) };
+		struct timeval tv;
 
-		daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, watchdog_cb, NULL);
+		due_us /= 2; /* one sign of life may be left out: the host slept, say */
+		tv = (struct timeval){ (time_t)(due_us / 1000000),
+				       (suseconds_t)(due_us % 1000000) };
+		daemon->on_time = true;
+		daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, watchdog_cb, daemon);
 		event_add(daemon->watchdog, &tv);
 	}
 	return 0;

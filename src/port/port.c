@@ -23,6 +23,7 @@ struct port_unit {
 enum {
 	DUMB_US = 10000000, /* a connection on which nothing comes for so long is made anew ... */
 	DUMB_MAX_US = 80000000, /* ... at first; then more and more rarely */
+	LATE_US = 5000000,	/* a deadline missed by so much is no matter of load any more */
 };
 
 struct port {
@@ -369,6 +370,13 @@ const struct u2k_snapshot *port_snapshot(const struct port_unit *unit)
 enum link_state port_link_state(const struct port *port)
 {
 	return link_state(port->link);
+}
+
+bool port_on_time(const struct port *port, int64_t now_us)
+{
+	if (!line_is_up(port->line) || !port->units)
+		return true;
+	return line_deadline(port->line, now_us) >= now_us - LATE_US;
 }
 
 const char *port_reason(const struct port *port)

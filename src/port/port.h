@@ -73,5 +73,10 @@ const struct engine *port_engine(const struct port_unit *unit);
 
 const struct u2k_snapshot *port_snapshot(const struct port_unit *unit);
 enum link_state port_link_state(const struct port *port);
+/**
+ * Whether what is due on the port is done in time: false if something should have been done some
+ * seconds ago. A port that is not there, or whose UPS is mute, is on time.
+ */
+bool port_on_time(const struct port *port, int64_t now_us);
 const char *port_reason(const struct port *port);  /* why it is not up; "" when up */
 const char *port_adapter(const struct port *port); /* about the adapter; "" if not known */
