@@ -68,7 +68,13 @@ class Bench:
         self.faults, self.fault = FAULTS, []
         self.table = []
         self.count = 0
-        self.loadgen = servers.compile_loadgen(directory)
+        self.docs = ROOT / "docs" if options.docs else None
+        self.machine = machine()
+        self.loadgen = self.compile("loadgen")
+
+    def compile(self, name):
+        """Path of a program made from NAME.c."""
+        return servers.compile_program(name, self.directory)
 
     def say(self, text):
         print(f"  {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
@@ -153,13 +159,15 @@ def commit():
 
 def read_options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds: about 5 minutes instead of 15")
+    parser.add_argument("--quick", action="store_true", help="few rounds: about 10 minutes instead of 40")
     parser.add_argument("--only", metavar="NAME", action="append", choices=measures.MEASURES,
                         help="only this (repeatable): " + ", ".join(measures.MEASURES))
     parser.add_argument("--fault", metavar="NAME", action="append", choices=FAULTS,
                         help="of the line faults only this (repeatable): " + ", ".join(FAULTS))
     parser.add_argument("--json", metavar="FILE", help="write the figures here "
                         "(default: bench-results/DATE.json)")
+    parser.add_argument("--docs", action="store_true",
+                        help="with scale: write its table and plot into docs/")
     parser.add_argument("--no-stock", action="store_true", help="leave stock NUT out")
     parser.add_argument("--no-ours", action="store_true", help="leave ups2000d out")
     parser.add_argument("--status-interval", type=int, metavar="MS",

@@ -10,8 +10,10 @@ import time
 
 import nut
 from pages import pages
+from crowd import crowd
 from scale import scale
 from servers import BenchError
+from week import week
 
 SOURCE_BATTERY = 3      # register 1024
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
@@ -464,5 +466,7 @@ MEASURES = {
     "throughput": throughput,
     "resources": resources,
     "scale": scale,
+    "crowd": crowd,
+    "week": week,
     "pages": pages,
 }

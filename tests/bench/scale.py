@@ -1,5 +1,4 @@
 """One ups2000d and many UPSes: 1 to 1000 over TCP, and 64 unit ids on one line."""
-
 import contextlib
 import http.client
 import json
@@ -10,9 +9,10 @@ import socket
 import subprocess
 import time
 
+import charts
 from servers import BenchError, Ours, free_port
 
-COUNTS = (1, 10, 100, 1000)
+COUNTS = (1, 3, 10, 30, 100, 300, 1000)
 UNITS = 64
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
 
@@ -47,7 +47,7 @@ class Many(Ours):
         config.write_text(sections + f'nut {{\n\tlisten = {{"127.0.0.1:{self.port}"}}\n}}\n')
         self.socket = str(self.dir / "socket")
         self.spawn(self.binary, "--config", str(config), "--state-dir", str(self.dir / "state"),
-                   "--runtime-dir", str(self.dir / "run"), "--socket", self.socket)
+                   "--runtime-dir", str(self.dir / "run"), "--socket", self.socket, "--http", "none")
         self.wait_for("its local socket", lambda: pathlib.Path(self.socket).exists())
 
     def get(self, path):
@@ -73,11 +73,11 @@ class Many(Ours):
 
 
 @contextlib.contextmanager
-def simulator(lines, units):
+def simulator(lines, units, *options):
     base = free_row(lines)
     binary = pathlib.Path(Ours.binary).with_name("ups2000-sim")
     process = subprocess.Popen([str(binary), "--tcp", str(base), "--lines", str(lines),
-                                "--units", str(units)], stdout=subprocess.PIPE, text=True)
+                                "--units", str(units), *options], stdout=subprocess.PIPE, text=True)
     try:
         if not process.stdout.readline():
             raise BenchError("ups2000-sim ended at once")
@@ -123,7 +123,7 @@ def measure(bench, lines, units, settle_s, seconds):
 
 def scale(bench):
     rows = []
-    for n in COUNTS[::3] if bench.quick else COUNTS:
+    for n in COUNTS[::2] if bench.quick else COUNTS:
         bench.say(f"scale: {n} over TCP")
         rows.append(measure(bench, n, 1, 3, 4 if bench.quick else 10))
         row = rows[-1]
@@ -133,6 +133,8 @@ def scale(bench):
                   100 if n == 1000 else None)
         bench.row(f"{n} UPSes over TCP: oldest status", "s", {"ours": row["worst age s"]},
                   1 if n == 1000 else None)
+    if bench.docs:
+        charts.write(bench.docs, rows, bench.machine)
     bench.say(f"scale: {UNITS} unit ids on one line")
     row = measure(bench, 1, UNITS, 30, 20)
     rows.append(row)

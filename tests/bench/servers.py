@@ -122,12 +122,12 @@ class Ours(Server):
                    str(self.dir / "run" / "socket"), "--user", "root")
 
 
-def compile_loadgen(directory):
+def compile_program(name, directory):
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:
-        raise FileNotFoundError("a C compiler is needed for the load generator (Debian: gcc)")
-    out = pathlib.Path(directory) / "loadgen"
-    source = pathlib.Path(__file__).with_name("loadgen.c")
+        raise BenchError("a C compiler is needed for the load generators (Debian: gcc)")
+    out = pathlib.Path(directory) / name
+    source = pathlib.Path(__file__).with_name(f"{name}.c")
     subprocess.run([compiler, "-O2", "-std=c11", "-D_GNU_SOURCE", str(source), "-o", str(out)],
                    check=True)
     return str(out)
