@@ -1,1 +1,6 @@
 u2k_unit(wol u2k_wol)
+u2k_unit(hold u2k_telling)
+u2k_unit(telling u2k_telling)
+u2k_fuzz(notify u2k_telling)
+u2k_unit(config_notify u2k_daemon)
+u2k_unit(render u2k_notify PkgConfig::JANSSON)

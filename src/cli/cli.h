@@ -103,5 +103,6 @@ int cmd_scan(struct cli *cli);
 int cmd_probe(struct cli *cli);
 int cmd_setup(struct cli *cli);
 int cmd_complete(struct cli *cli);
+int cmd_notify(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

@@ -76,14 +76,15 @@ static char *meant_ups(const struct line *line, bool *named)
 	return name;
 }
 
-static void offer_upses(const struct line *line)
+/* The names in a list of the API. */
+static void offer_names(const struct line *line, const char *path, const char *key)
 {
-	json_t *answer = ups_list(line), *ups;
+	json_t *answer = get(line, path), *object;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "ups"), i, ups)
+	json_array_foreach(json_object_get(answer, key), i, object)
 	{
-		const char *name = json_string_value(json_object_get(ups, "name"));
+		const char *name = json_string_value(json_object_get(object, "name"));
 
 		if (name)
 			offer(line, name);
@@ -169,7 +170,9 @@ static bool usage_word(const struct verb *verb, size_t nth, char *out, size_t si
 static void offer_word(const struct line *line, const char *usage, const char *ups)
 {
 	if (!strcmp(usage, "UPS"))
-		offer_upses(line);
+		offer_names(line, "/api/v1/ups", "ups");
+	else if (!strcmp(usage, "TARGET"))
+		offer_names(line, "/api/v1/notify", "targets");
 	else if (!strcmp(usage, "VERB"))
 		offer_verbs(line);
 	else if (strstr(usage, "PORT"))

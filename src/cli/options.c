@@ -42,6 +42,9 @@ const struct verb verbs[] = {
 	  "Which way of switching off with return a unit obeys, no source settles: this tries it.\n"
 	  "The load loses its power for a minute or more. Use a lamp as the load.\n"
 	  "      --confirm[=UPS]  do not ask\n" },
+	{ "notify", "[list|test] [TARGET]", "who is notified; send a test", 0, 0, 2, cmd_notify,
+	  "list       what waits for each target, and what came of the last attempt\n"
+	  "test       send a test to all of them, or to one, and wait for what comes of it\n" },
 	{ "scan", "", "which serial ports there are, and which UPS is on them",
 	  OPT_YES | OPT_UNIT_ID | OPT_NUMBER | OPT_BAUD, 0, 0, cmd_scan,
 	  "  -y, --yes         identify what is on each port without asking first\n"

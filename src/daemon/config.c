@@ -507,6 +507,7 @@ void config__build(struct config *config, cfg_t *root)
 
 	build_http(config, http);
 
+	config__build_notify(config, root);
 	get_text(root, "state-dir", &config->state_dir);
 	get_text(root, "runtime-dir", &config->runtime_dir);
 	get_text(root, "socket", &config->socket);
@@ -544,6 +545,7 @@ void config_free(struct config *config)
 	free_texts(config->http_listen, config->n_http_listen);
 	free_texts(config->http_names, config->n_http_names);
 	networks_close(&config->http_open);
+	config__close_notify(config);
 	networks_close(&config->access.connect);
 	networks_close(&config->access.login);
 	networks_close(&config->access.set);

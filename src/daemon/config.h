@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "daemon/networks.h"
+#include "notify/target.h"
 #include "nut/vars.h"
 
 /*
@@ -87,6 +88,8 @@ struct config {
 	size_t n_http_names;
 	struct networks http_open; /* who may read without logging in */
 	unsigned http_max_connections, http_per_address, http_failed_logins;
+	struct notify_target *targets; /* who is notified */
+	size_t n_targets;
 	char *socket; /* path of the local API's unix socket; NULL: in the runtime directory */
 	char *state_dir, *runtime_dir;	  /* NULL: chosen at start (runtime_dir.h) */
 	char *run_as_user, *run_as_group; /* NULL: not configured */

@@ -13,5 +13,8 @@ void config__say(bool fatal, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /** Fill config from a file that was parsed and whose single values are good. */
 void config__build(struct config *config, cfg_t *root);
+/** config_notify.c: the sections notify. */
+void config__build_notify(struct config *config, cfg_t *root);
+void config__close_notify(struct config *config);
 /** What holds where a file says nothing. */
 void config__defaults(struct config *config);

@@ -34,6 +34,17 @@ bool check_network(const char *value, char *why, size_t size);
 bool check_require_tls(const char *value, char *why, size_t size);
 bool check_number(const char *value, long min, long max, char *why, size_t size);
 
+/* config_notify.c; what may be secret is not repeated in why */
+bool check_notify_type(const char *value, char *why, size_t size);
+bool check_severity(const char *value, char *why, size_t size);
+bool check_event_kind(const char *value, char *why, size_t size);
+bool check_command_word(const char *value, char *why, size_t size);
+bool check_http_url(const char *value, char *why, size_t size);
+bool check_smtp_url(const char *value, char *why, size_t size);
+bool check_mail_address(const char *value, char *why, size_t size);
+bool check_secret(const char *value, char *why, size_t size);
+bool check_http_header(const char *value, char *why, size_t size);
+
 /* The meaning of a value that its check accepted. */
 bool value_bool(const char *value);
 long value_number(const char *value);

@@ -84,6 +84,27 @@ static const struct key {
 	{ "user", "networks", KEY_LIST, 0, 0, check_network },
 	{ "user", "weak", KEY_TEXT, 0, 0, check_bool },
 
+	{ "notify", "type", KEY_TEXT, 0, 0, check_notify_type },
+	{ "notify", "events", KEY_LIST, 0, 0, check_event_kind },
+	{ "notify", "severity", KEY_TEXT, 0, 0, check_severity },
+	{ "notify", "ups", KEY_LIST, 0, 0, check_ups_name },
+	{ "notify", "command", KEY_LIST, 0, 0, check_command_word },
+	{ "notify", "timeout", KEY_NUMBER, 1, 600, NULL },
+	{ "notify", "hold-off", KEY_NUMBER, 0, 3600, NULL },
+	{ "notify", "blips", KEY_TEXT, 0, 0, check_bool },
+	{ "notify", "remind", KEY_NUMBER, 60, 604800, NULL },
+	{ "notify", "expire", KEY_NUMBER, 60, 2592000, NULL },
+	{ "notify", "to", KEY_LIST, 0, 0, check_mail_address },
+	{ "notify", "from", KEY_TEXT, 0, 0, check_mail_address },
+	{ "notify", "smtp", KEY_TEXT, 0, 0, check_smtp_url },
+	{ "notify", "user", KEY_TEXT, 0, 0, check_secret },
+	{ "notify", "password", KEY_TEXT, 0, 0, check_secret },
+	{ "notify", "url", KEY_TEXT, 0, 0, check_http_url },
+	{ "notify", "token", KEY_TEXT, 0, 0, check_secret },
+	{ "notify", "secret", KEY_TEXT, 0, 0, check_secret },
+	{ "notify", "header", KEY_LIST, 0, 0, check_http_header },
+	{ "notify", "ca-file", KEY_TEXT, 0, 0, check_directory },
+
 	{ "log", "target", KEY_TEXT, 0, 0, check_log_target },
 	{ "log", "level", KEY_TEXT, 0, 0, check_log_level },
 };
@@ -95,6 +116,7 @@ static const struct section {
 } sections[] = {
 	{ "ups", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
 	{ "user", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
+	{ "notify", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
 	{ "nut", NULL, CFGF_NONE },
 	{ "http", NULL, CFGF_NONE },
 	{ "tls", NULL, CFGF_NONE },
@@ -102,7 +124,6 @@ static const struct section {
 	{ "log", NULL, CFGF_NONE },
 	{ "history", "nothing is recorded", CFGF_KEYSTRVAL },
 	{ "shutdown", "no host is shut down", CFGF_KEYSTRVAL },
-	{ "notify", "nobody is notified", CFGF_KEYSTRVAL },
 	{ "mqtt", "nothing is published", CFGF_KEYSTRVAL },
 	{ "snmp", "no agent runs", CFGF_KEYSTRVAL },
 };
@@ -426,6 +447,16 @@ static void check_mode(struct config *config, mode_t mode)
 	for (size_t i = 0; i < config->n_users; i++) {
 		plain = plain || config->users[i].plain;
 		hashed = hashed || (config->users[i].password && !config->users[i].plain);
+	}
+	for (size_t i = 0; i < config->n_targets; i++) {
+		const struct notify_target *target = &config->targets[i];
+
+		if ((target->password || target->token || target->secret || target->n_headers) &&
+		    (mode & 07))
+			config__say(true, 0,
+				    "holds the secrets of notify \"%s\" and everyone can read it "
+				    "(mode %04o). `chmod o-rwx` it",
+				    target->name, (unsigned)mode & 07777);
 	}
 	if (plain && (mode & 077))
 		config__say(true, 0,

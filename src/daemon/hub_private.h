@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/hub.h"
+#include "daemon/notices.h"
 #include "daemon/records.h"
 
 #include <sys/queue.h>
@@ -41,6 +42,11 @@ struct hub {
 		record_ask_fn ask; /* NULL: no record keeper */
 		void *keeper;
 	} records;
+
+	struct {
+		const struct hub_notices *ops; /* NULL: no notifier */
+		void *notifier;
+	} notices;
 };
 
 /* A UPS with what only the hub needs. */

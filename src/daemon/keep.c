@@ -1,26 +1,24 @@
 #include "daemon/keep.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <jansson.h>
 
+#include "util/files.h"
 #include "util/util.h"
 
 #define LOG_PART "keep"
 #include "util/log.h"
 
-enum { FILE_MAX = 16384, TEXT_MAX = 256 * 1024, STACK_SIZE = 256 * 1024 };
+enum { FILE_MAX = 16384, TEXT_MAX = 256 * 1024 };
 
 struct job {
 	STAILQ_ENTRY(job) queue;
@@ -232,34 +230,6 @@ out:
 
 /* --- the thread -------------------------------------------------------------------------------- */
 
-static bool write_file(const char *path, const char *text)
-{
-	char *fresh = xasprintf("%s.new", path);
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	size_t len = strlen(text);
-	int error = 0;
-
-	if (fd < 0) {
-		error = errno;
-		free(fresh);
-		errno = error;
-		return false;
-	}
-	if (write(fd, text, len) != (ssize_t)len)
-		error = errno ? errno : ENOSPC;
-	else if (fsync(fd) < 0)
-		error = errno;
-	if (close(fd) < 0 && !error)
-		error = errno;
-	if (!error && rename(fresh, path) < 0)
-		error = errno;
-	if (error)
-		unlink(fresh);
-	free(fresh);
-	errno = error;
-	return !error;
-}
-
 static void *writer(void *user)
 {
 	struct keep *keep = user;
@@ -279,7 +249,7 @@ static void *writer(void *user)
 		keep->current = job;
 		pthread_mutex_unlock(&keep->lock);
 		errno = 0;
-		job->ok = write_file(job->path, job->text);
+		job->ok = file_replace(job->path, job->text);
 		job->error = errno;
 		pthread_mutex_lock(&keep->lock);
 		keep->current = NULL;
@@ -333,22 +303,6 @@ static void on_done(evutil_socket_t fd, short what, void *user)
 	}
 }
 
-static bool start_thread(struct keep *keep)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	bool ok;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	sigfillset(&all); /* signals are the loop's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ok = pthread_create(&keep->thread, &attr, writer, keep) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return ok;
-}
-
 struct keep *keep_new(struct event_base *base, const char *state_dir)
 {
 	struct keep *keep = xcalloc(1, sizeof(*keep));
@@ -364,7 +318,7 @@ struct keep *keep_new(struct event_base *base, const char *state_dir)
 		keep->done_event =
 			event_new(base, keep->done_fd, EV_READ | EV_PERSIST, on_done, keep);
 		event_add(keep->done_event, NULL);
-		keep->running = start_thread(keep);
+		keep->running = thread_start(&keep->thread, writer, keep);
 	}
 	if (!keep->running)
 		log_error("no thread for the state directory: nothing is kept over a restart");

@@ -17,12 +17,13 @@
 #include "daemon/devices.h"
 #include "daemon/hub.h"
 #include "daemon/latch.h"
-#include "daemon/notify.h"
 #include "daemon/priority.h"
 #include "daemon/privileges.h"
 #include "daemon/runtime_dir.h"
+#include "daemon/sd_notify.h"
 #include "front/http/front.h"
 #include "front/nut/server.h"
+#include "notify/notifier.h"
 #include "tls/tls.h"
 #include "util/util.h"
 
@@ -39,6 +40,7 @@ struct daemon {
 	struct auth *auth;
 	struct devices *devices;
 	struct latch *latch;
+	struct notifier *notifier;
 	struct certificates *certificates;
 	struct runtime_dir runtime_dir;
 	struct event *term, *interrupt, *hangup, *watchdog;
@@ -282,6 +284,15 @@ static bool start_tls(struct daemon *daemon)
 	return false;
 }
 
+/* Who notifies nobody has no queue on disk either. */
+static void apply_notify(struct daemon *daemon, const struct config *config)
+{
+	if (!daemon->notifier && config->n_targets)
+		daemon->notifier = notifier_new(daemon->hub, config->state_dir);
+	if (daemon->notifier)
+		notifier_apply(daemon->notifier, config->targets, config->n_targets);
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct config *config = load_config(daemon->options, say_log);
@@ -302,6 +313,7 @@ static void reload(struct daemon *daemon)
 	http = http_config(config);
 	http_front_configure(daemon->http, &http);
 	devices_apply(daemon->devices, config);
+	apply_notify(daemon, config);
 	config_free(daemon->config);
 	daemon->config = config;
 	if (config->nut_starttls || wants_https(config))
@@ -408,6 +420,7 @@ static int start(struct daemon *daemon)
 	}
 	daemon->devices = devices_new(daemon->hub, config->state_dir);
 	daemon->latch = latch_new(daemon->hub, devices_keep(daemon->devices), config->runtime_dir);
+	apply_notify(daemon, config); /* hears of all that follows */
 	devices_apply(daemon->devices, config);
 	latch_restore(daemon->latch); /* before the loop: nobody was answered yet */
 	return EXIT_GOOD;
@@ -430,6 +443,7 @@ static void stop(struct daemon *daemon)
 	free_event(daemon->interrupt);
 	free_event(daemon->term);
 	certificates_free(daemon->certificates);
+	notifier_free(daemon->notifier); /* clients wait for its last words; better than refused */
 	http_front_free(daemon->http);
 	if (daemon->nut)
 		nut_server_free(daemon->nut);

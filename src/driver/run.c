@@ -16,7 +16,7 @@
 #include "daemon/devices.h"
 #include "daemon/hub.h"
 #include "daemon/killpower.h"
-#include "daemon/notify.h"
+#include "daemon/sd_notify.h"
 #include "daemon/privileges.h"
 #include "driver/args.h"
 #include "driver/background.h"

@@ -30,6 +30,7 @@ def candidates(*words, daemon=None):
     (["-"], {"--json", "--socket", "--help"}, {"--follow"}),
     (["events", "--"], {"--follow", "--since", "--json"}, {"--port"}),
     (["help", "sc"], {"scan"}, {"status"}),
+    (["notify", ""], {"list", "test"}, set()),
     (["prove", ""], {"return"}, set()),
     (["setup", "--password-file", ""], {":files"}, set()),
     (["--socket", "/x", "li"], {"list"}, set()),

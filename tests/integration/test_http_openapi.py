@@ -18,7 +18,8 @@ USER = 'user "admin" { password = "pass word" actions = {"SET"} instcmds = {"ALL
 def site():
     with Sim() as sim:
         config = (f'ups "rack" {{ port = "{sim.port}" desc = "Server room" alias = {{"r"}} }}\n'
-                  f'ups "gone" {{ port = "/dev/null/none" }}\nhttp {{ listen = {{"127.0.0.1:0"}} }}\n{USER}')
+                  f'ups "gone" {{ port = "/dev/null/none" }}\nhttp {{ listen = {{"127.0.0.1:0"}} }}\n{USER}'
+                  f'notify "it" {{ command = {{"/bin/false"}} severity = info hold-off = 0 }}\n')
         with Daemon(config=config, http=()) as daemon:
             web = Web(daemon.http_ports()[0])
             wait_until(lambda: web.get("/api/v1/ups/rack/commands").json()["open"], 30)
@@ -84,6 +85,9 @@ READ = [
     ("/api/v1/log", ["/api/v1/log", "/api/v1/log?ups=rack&limit=3"]),
     ("/api/v1/devices/{name}", ["/api/v1/devices/rack", "/api/v1/devices/gone"]),
     ("/api/v1/events", ["/api/v1/events", "/api/v1/events?limit=x"]),
+    ("/api/v1/notify", ["/api/v1/notify"]),
+    ("/api/v1/notify/{id}", ["/api/v1/notify/it", "/api/v1/notify/none"]),
+    ("/api/v1/notify/{id}/test", ["/api/v1/notify/it/test"]),
     ("/api/v1/orders/{id}", ["/api/v1/orders/00000000-0000-4000-8000-000000000000"]),
     ("/api/v1/session", ["/api/v1/session"]),
     ("/ups_metrics", ["/ups_metrics"]),

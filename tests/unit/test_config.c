@@ -328,7 +328,7 @@ static void test_warnings(void **state)
 		  "the section mqtt is understood but not served by this version" },
 		{ "shutdown { low-battery = yes }", "no host is shut down" },
 		{ "history {}", "nothing is recorded" },
-		{ "notify {}", "test.conf:2: the section notify" },
+		{ "mqtt {}", "test.conf:2: the section mqtt" },
 		{ "snmp {}", "no agent runs" },
 		{ "user admin { password = \"123456\" upsmon = secondary }",
 		  "test.conf:2: user \"admin\" has a password that everybody knows: it is refused "

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/notify.h"
+#include "daemon/sd_notify.h"
 #include "daemon/options.h"
 #include "daemon/run.h"
 #include "daemon/runtime_dir.h"

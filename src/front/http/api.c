@@ -8,6 +8,7 @@
 #include "auth/rights.h"
 #include "daemon/config.h"
 #include "daemon/hub.h"
+#include "daemon/notices.h"
 #include "daemon/records.h"
 #include "front/http/later.h"
 #include "front/http/model.h"
@@ -255,6 +256,51 @@ static void get_order(struct call *call)
 			    "there is no order with this id, or it ended too long ago");
 	else
 		answer(call, model_order(order, clock_us()));
+}
+
+/* ---- notifications ---- */
+
+static void answer_text(struct call *call, int status, char *text)
+{
+	call->reply->status = status;
+	call->reply->text = text;
+}
+
+static void get_notices(struct call *call)
+{
+	answer_text(call, 200, hub_show_notices(call->hub, NULL));
+}
+
+static void no_target(struct call *call)
+{
+	api_problem(call->reply, 404, NULL, "there is no notify \"%.100s\"", call->route->parts[3]);
+}
+
+static void get_notice(struct call *call)
+{
+	char *text = hub_show_notices(call->hub, call->route->parts[3]);
+
+	if (text)
+		answer_text(call, 200, text);
+	else
+		no_target(call);
+}
+
+static void test_notice(struct call *call)
+{
+	const char *target = call->route->parts[3];
+
+	if (!call->post) {
+		get_notice(call);
+		return;
+	}
+	if (!hub_test_notice(call->hub, target)) {
+		no_target(call);
+		return;
+	}
+	answer_text(call, 202, hub_show_notices(call->hub, target));
+	snprintf(call->reply->location, sizeof(call->reply->location), "/api/v1/notify/%.100s",
+		 target);
 }
 
 /* ---- ordering ---- */
@@ -526,6 +572,9 @@ static const struct resource {
 	{ { "log" }, false, RIGHT_NONE, get_log },
 	{ { "devices", "*" }, true, RIGHT_NONE, get_device },
 	{ { "events" }, false, RIGHT_NONE, get_events },
+	{ { "notify" }, false, RIGHT_NONE, get_notices },
+	{ { "notify", "*" }, false, RIGHT_NONE, get_notice },
+	{ { "notify", "*", "test" }, false, RIGHT_SET, test_notice },
 	{ { "orders", "*" }, false, RIGHT_NONE, get_order },
 };
 

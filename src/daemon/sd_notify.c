@@ -1,4 +1,4 @@
-#include "daemon/notify.h"
+#include "daemon/sd_notify.h"
 
 #include <errno.h>
 #include <stdarg.h>
