@@ -56,6 +56,13 @@ sim()
 	return 1
 }
 
+# A page of the daemon, as browsers get it.
+web_get()
+{
+	printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" |
+		socat -t 10 - "TCP:127.0.0.1:$web" 2>/dev/null
+}
+
 # What a NUT client sees, asked the way NUT clients ask.
 nut_get()
 {
@@ -128,17 +135,28 @@ start_all()
 	while ! port_free $port; do
 		port=$((port + 1))
 	done
+	web=8493
+	while ! port_free $web; do
+		web=$((web + 1))
+	done
 
 	"$bin/ups2000-sim" --link "$dir/ttyUPS" --control "$dir/sim.sock" \
 		>"$dir/sim.log" 2>&1 </dev/null &
 	sim_pid=$!
 
+	umask 077
 	cat >"$dir/ups2000.conf" <<END
 ups "demo" {
 	port = "$dir/ttyUPS"
 	desc = "A UPS in software"
 }
 nut { listen = {"127.0.0.1:$port"} }
+http { listen = {"127.0.0.1:$web"} }
+user "demo" {
+	password = "demo"
+	actions = {"SET", "FSD"}
+	instcmds = {"ALL"}
+}
 END
 	# As the user who runs the demo: the simulator's port belongs to nobody else.
 	"$bin/ups2000d" --config "$dir/ups2000.conf" --state-dir "$dir" --runtime-dir "$dir" \
@@ -149,8 +167,9 @@ END
 	wait_for ups.status has_word OL || fail "no data within 20 s"
 	echo "Running; a NUT client had the status $(($(now_ms) - start)) ms after the start:"
 	echo "  ups2000-sim   a UPS2000 in software, on the serial line $dir/ttyUPS"
-	echo "  ups2000d      reads it and serves NUT clients on 127.0.0.1:$port"
+	echo "  ups2000d      reads it, serves NUT clients on 127.0.0.1:$port and the page on 127.0.0.1:$web"
 	echo
+	web_get / | head -n 1 | grep -q ' 200 ' || fail "the page is not served"
 	for variable in ups.serial battery.charge input.voltage; do
 		wait_for "$variable" has_any || fail "no $variable within 20 s"
 	done
@@ -175,8 +194,14 @@ try_next()
 	echo
 }
 
+link()
+{
+	echo "The page:  http://127.0.0.1:$web/     (log in as \"demo\", password \"demo\", to give commands)"
+}
+
 tour()
 {
+	link
 	echo "Mains off:"
 	act ups.status has_word OB mains off || fail "a mains failure was not seen"
 	echo "Mains back:"
@@ -195,6 +220,9 @@ play()
 	mains=on plugged=yes load=30
 	tty=$(stty -g)
 	keys
+	echo
+	link
+	echo "Open it, then press m here: it changes before the finger is off the key."
 	while :; do
 		alive
 		stty -icanon -echo min 0 time 5
