@@ -53,6 +53,9 @@ bench      python3          python3        the_benchmark
 bench      nut-client       upsc           the_stock_figures
 bench      nut-server       upsd           the_stock_figures
 bench      nut-modbus       -              the_stock_figures
+bench      chromium         chromium       the_page's_figures
+bench      chromium-driver  chromedriver   the_page's_figures
+bench      python3-selenium -              the_page's_figures
 END
 }
 

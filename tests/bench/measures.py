@@ -11,6 +11,7 @@ import time
 import nut
 from pages import pages
 from crowd import crowd
+from paint import paint
 from scale import scale
 from servers import BenchError
 from week import week
@@ -469,4 +470,5 @@ MEASURES = {
     "crowd": crowd,
     "week": week,
     "pages": pages,
+    "paint": paint,
 }

@@ -37,8 +37,10 @@ export function duration(seconds) {
 export function runtime(seconds) {
 	if (seconds === null)
 		return { figure: DASH, unit: "" };
-	if (seconds < 120)
+	if (seconds < 60)
 		return { figure: String(Math.floor(seconds)), unit: "s" };
+	if (seconds < 300)
+		return { figure: `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`, unit: "min" };
 	if (seconds < 7200)
 		return { figure: String(Math.floor(seconds / 60)), unit: "min" };
 	return { figure: number(Math.floor(seconds / 360) / 10, 1), unit: "h" };

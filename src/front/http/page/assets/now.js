@@ -94,8 +94,9 @@ export function now() {
 		load.set(number(w), "W", l === null ? "" : `${number(l)} % of its rating${va === null ? "" : ` · ${number(va)} VA`}`);
 		loadGauge.set(l, l > 100 ? "crit" : l > 80 ? "warn" : "good");
 		const urgent = list.filter((a) => a.tone !== "info").length;
-		need.set(isFresh ? String(urgent) : "–", urgent === 1 ? "alarm" : "alarms", isFresh ? needWords(ups) : "not known");
-		attr(need.node, "data-tone", isFresh ? list[0]?.tone ?? "good" : "gone");
+		const without = isFresh && urgent === 0 && ["warn", "crit"].includes(v.tone);	// no alarm, and yet
+		need.set(!isFresh ? "–" : without ? "!" : String(urgent), without ? "" : urgent === 1 ? "alarm" : "alarms", isFresh ? needWords(ups) : "not known");
+		attr(need.node, "data-tone", !isFresh ? "gone" : without ? v.tone : list[0]?.tone ?? "good");
 
 		const pending = isFresh ? policyWords(ups.policy) || armed(ups) : null;
 		show(soon, !!pending);

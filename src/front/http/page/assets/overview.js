@@ -3,7 +3,7 @@
 import { attr, h, rebuild, shape, text } from "./dom.js";
 import { ago, number, runtime, value } from "./format.js";
 import { age, fresh, state } from "./store.js";
-import { needWords, title, verdict } from "./words.js";
+import { title, verdict } from "./words.js";
 
 function card(ups) {
 	const icon = h("span", { class: "state-shape" }), headline = h("p", { class: "card-head" }), sub = h("p", { class: "sentence" });
@@ -36,8 +36,8 @@ function card(ups) {
 }
 
 export function overview() {
-	const headline = h("h1", {}), grid = h("div", { class: "grid" });
-	const node = h("div", { class: "overview" }, headline, grid);
+	const headline = h("h1", {}), grid = h("div", { class: "grid" }), worst = h("ul", { class: "worst" });
+	const node = h("div", { class: "overview" }, headline, worst, grid);
 	const cards = new Map();
 
 	function update(ups) {
@@ -58,8 +58,12 @@ export function overview() {
 		else
 			for (const [name, c] of cards)
 				c.update(state.upses.get(name));
-		const bad = [...state.upses.values()].filter((u) => verdict(u).tone !== "good").length;
-		const n = state.upses.size;
+		const unwell = [...state.upses.values()].map((u) => [u.name, title(u), verdict(u)]).filter(([, , v]) => v.tone !== "good");
+		const bad = unwell.length, n = state.upses.size;
+
+		// Among many, what is wrong stands first.
+		rebuild(worst, n > 4 ? JSON.stringify(unwell.map(([name, words, v]) => [name, words, v.short])) : "", () => (n > 4 ? unwell : []).map(([name, words, v]) =>
+			h("li", {}, shape(v.tone), h("a", { href: `#/${encodeURIComponent(name)}` }, words), ` ${v.short}`)));
 		text(headline, bad === 0 ? `All ${n} are well` : bad === 1 ? `One of ${n} is not as it should be` : `${bad} of ${n} are not as they should be`);
 	}
 	return { node, update };
