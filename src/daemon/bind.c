@@ -1,13 +1,20 @@
 #include "daemon/bind.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
 #include <unistd.h>
+
+#include "util/util.h"
+
+#define LOG_PART "daemon"
+#include "util/log.h"
 
 /* Host and port apart. Returns NULL, or what is wrong. */
 static const char *split(const char *where, char host[256], char port[32])
@@ -72,26 +79,13 @@ static bool fail(char *error, size_t size, const char *where, const char *why)
 	return false;
 }
 
-bool bind_listen(const char *where, const char *default_port, int fds[BIND_FDS], char *error,
-		 size_t size)
+/* One socket of each family that the addresses hold. Returns false, and nothing is open. */
+static bool open_sockets(const struct addrinfo *list, const char *where, int fds[BIND_FDS],
+			 char *error, size_t size)
 {
-	char host[256], port[32];
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-	struct addrinfo *list;
-	const char *wrong;
 	int first_errno = 0;
 	size_t n = 0;
 
-	snprintf(port, sizeof(port), "%s", default_port);
-	wrong = split(where, host, port);
-	if (wrong)
-		return fail(error, size, where, wrong);
-
-	int rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &list);
-
-	if (rc)
-		return fail(error, size, where, gai_strerror(rc));
 	for (size_t i = 0; i < BIND_FDS; i++)
 		fds[i] = -1;
 	for (const struct addrinfo *ai = list; ai && n < BIND_FDS; ai = ai->ai_next) {
@@ -103,12 +97,182 @@ bool bind_listen(const char *where, const char *default_port, int fds[BIND_FDS],
 		else if (!first_errno)
 			first_errno = errno;
 	}
-	freeaddrinfo(list);
 	if (n && (first_errno == 0 || first_errno == EAFNOSUPPORT || first_errno == EADDRNOTAVAIL))
 		return true;
-	while (n)
+	while (n) {
 		close(fds[--n]);
+		fds[n] = -1;
+	}
 	return fail(error, size, where, strerror(first_errno));
+}
+
+/* Of an address alone; asks nobody. */
+static int read_address(const char *host, const char *port, struct addrinfo **list)
+{
+	static const struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST
+	};
+
+	return getaddrinfo(host, port, &hints, list);
+}
+
+/* This host has its name without anybody's service. */
+static bool is_localhost(const char *host)
+{
+	return strcasecmp(host, "localhost") == 0;
+}
+
+static bool listen_localhost(const char *where, const char *port, int fds[BIND_FDS], char *error,
+			     size_t size)
+{
+	struct addrinfo *four = NULL, *six = NULL, both[2];
+	bool ok =
+		read_address("127.0.0.1", port, &four) == 0 && read_address("::1", port, &six) == 0;
+
+	if (ok) {
+		both[0] = *four;
+		both[0].ai_next = &both[1];
+		both[1] = *six;
+		both[1].ai_next = NULL;
+		ok = open_sockets(both, where, fds, error, size);
+	} else {
+		fail(error, size, where, strerror(ENOMEM));
+	}
+	if (six)
+		freeaddrinfo(six);
+	if (four)
+		freeaddrinfo(four);
+	return ok;
+}
+
+bool bind_is_name(const char *where)
+{
+	char host[256], port[32] = "0";
+	struct addrinfo *list;
+
+	if (split(where, host, port) || strcmp(host, "*") == 0 || is_localhost(host))
+		return false; /* what is wrong, bind_listen() says */
+	if (read_address(host, port, &list) != 0)
+		return true;
+	freeaddrinfo(list);
+	return false;
+}
+
+bool bind_listen(const char *where, const char *default_port, int fds[BIND_FDS], char *error,
+		 size_t size)
+{
+	char host[256], port[32];
+	struct addrinfo *list;
+	const char *wrong;
+	bool ok;
+	int rc;
+
+	snprintf(port, sizeof(port), "%s", default_port);
+	wrong = split(where, host, port);
+	if (wrong)
+		return fail(error, size, where, wrong);
+	if (is_localhost(host))
+		return listen_localhost(where, port, fds, error, size);
+	rc = read_address(strcmp(host, "*") == 0 ? NULL : host, port, &list);
+	if (rc)
+		return fail(error, size, where, gai_strerror(rc));
+	ok = open_sockets(list, where, fds, error, size);
+	freeaddrinfo(list);
+	return ok;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static const struct timeval again = { .tv_sec = 5 };
+
+struct binding {
+	struct event_base *base;
+	char *where, host[256];
+	uint16_t port;
+	resolve_fn lookup;
+	struct resolve *resolve; /* a lookup is under way */
+	struct event *timer;
+	char said[256]; /* the last word about it, to say it once */
+	binding_cb cb;
+	void *user;
+};
+
+static void say_waiting(struct binding *b, const char *error)
+{
+	if (strcmp(b->said, error) == 0)
+		return;
+	snprintf(b->said, sizeof(b->said), "%s", error);
+	log_warning("%s; it is tried again every %ld s", error, (long)again.tv_sec);
+}
+
+static void on_resolved(void *user, const struct addrinfo *list, const char *why)
+{
+	struct binding *b = user;
+	char error[256];
+	int fds[BIND_FDS];
+
+	b->resolve = NULL;
+	if (!list) {
+		fail(error, sizeof(error), b->where, why);
+	} else if (open_sockets(list, b->where, fds, error, sizeof(error))) {
+		b->cb(b->user, fds); /* may free b */
+		return;
+	}
+	say_waiting(b, error);
+	evtimer_add(b->timer, &again);
+}
+
+static void look_up(struct binding *b)
+{
+	b->resolve = resolve_start(b->base, b->host, b->port, b->lookup, on_resolved, b);
+	evtimer_add(b->timer, &again);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct binding *b = arg;
+	char error[256];
+
+	(void)fd;
+	(void)what;
+	if (!b->resolve) {
+		look_up(b);
+		return;
+	}
+	fail(error, sizeof(error), b->where, "no name server has answered yet");
+	say_waiting(b, error);
+}
+
+struct binding *binding_start(struct event_base *base, const char *where, const char *default_port,
+			      resolve_fn lookup, binding_cb cb, void *user)
+{
+	struct binding *b = xcalloc(1, sizeof(*b));
+	char port[32];
+
+	snprintf(port, sizeof(port), "%s", default_port);
+	if (split(where, b->host, port)) {
+		free(b);
+		return NULL;
+	}
+	b->base = base;
+	b->where = xstrdup(where);
+	b->port = (uint16_t)strtoul(port, NULL, 10);
+	b->lookup = lookup;
+	b->cb = cb;
+	b->user = user;
+	b->timer = evtimer_new(base, on_timer, b);
+	look_up(b);
+	return b;
+}
+
+void binding_free(struct binding *b)
+{
+	if (!b)
+		return;
+	resolve_cancel(b->resolve);
+	event_free(b->timer);
+	free(b->where);
+	free(b);
 }
 
 unsigned bind_port(int fd)

@@ -342,9 +342,11 @@ static void say_listening(const struct daemon *daemon)
 	for (size_t i = 0; i < daemon->config->n_nut_listen; i++) {
 		const char *where = daemon->config->nut_listen[i];
 		const char *colon = strrchr(where, ':');
+		unsigned port = nut_server_port(daemon->nut, i);
 
-		log_info("NUT clients are served on %.*s:%u", (int)(colon - where), where,
-			 nut_server_port(daemon->nut, i));
+		if (port) /* else a name that is being looked up */
+			log_info("NUT clients are served on %.*s:%u", (int)(colon - where), where,
+				 port);
 	}
 	log_info("the local API is at %s", daemon->config->socket);
 }

@@ -13,6 +13,7 @@ import pytest
 
 from daemon import Daemon
 from gateway import Gateway, adu
+from nut import Nut
 from sim import Sim, bin_dir, need_ipv6, wait_until
 
 ESN = "21022900000000000001"
@@ -514,6 +515,33 @@ def test_name_server_that_never_answers_holds_nothing():
             assert dns.recv(512)
             assert follows(near, nut, "near") < 2
             wait_until(lambda: "no name server has answered yet" in daemon.log(), 20)
+            start = time.monotonic()
+            daemon.stop()
+            assert time.monotonic() - start < 2
+
+
+def test_names_to_listen_on_hold_nothing():
+    """One whose server never answers, one in /etc/hosts, at the start and at a reload."""
+    need_own_mounts()
+    with dumb_name_server(), Sim() as sim:
+        def config(*where):
+            return (section("ups", sim.port) + "nut {\n\tlisten = {" +
+                    ", ".join(f'"{w}"' for w in where) + "}\n}\nhttp {\n\tlisten = {"
+                    '"lost.example:0", "gateway.in-hosts:0"}\n}\n')
+        daemon = InItsOwnMounts(config=config("127.0.0.1:0", "lost.example:0", "gateway.in-hosts:0"),
+                                listen=(), http=())
+        with daemon, daemon.nut() as nut:
+            wait_fresh(nut, timeout=10)
+            wait_until(lambda: "served on gateway.in-hosts:0 too, port" in daemon.log(), 20)
+            wait_until(lambda: "the page and the API are at http://gateway.in-hosts:" in daemon.log(), 20)
+            port = int(re.search(r"in-hosts:0 too, port (\d+)", daemon.log())[1])
+            with Nut(port) as named:
+                assert fresh(named)
+            wait_until(lambda: "cannot listen on lost.example:0" in daemon.log(), 30)
+            daemon.reload(config("127.0.0.1:0", "gateway.in-hosts:0", "also-lost.example:0"))
+            assert follows(sim, nut) < 2
+            with Nut(port) as named:
+                assert fresh(named)
             start = time.monotonic()
             daemon.stop()
             assert time.monotonic() - start < 2

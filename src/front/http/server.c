@@ -42,7 +42,8 @@ struct port {
 	TAILQ_ENTRY(port) all;
 	struct door *door;
 	char *where;
-	size_t n; /* 0: could not be bound */
+	struct binding *binding; /* its name is being looked up */
+	size_t n;		 /* 0: could not be bound */
 	int fds[BIND_FDS];
 	struct evhttp_bound_socket *bound[BIND_FDS];
 };
@@ -182,30 +183,58 @@ static const struct guard_ops tls_ops = { .make = make_tls,
 					  .enter = tcp_enter,
 					  .leave = tcp_leave };
 
-static struct port *port_open(struct http_front *front, const char *where)
+static void say_serving(const struct port *port)
 {
-	struct port *port = xcalloc(1, sizeof(*port));
-	bool tls = strncmp(where, HTTPS, strlen(HTTPS)) == 0;
-	char error[512];
+	const char *colon = strrchr(port->where, ':');
 
-	port->door = tls ? &front->tls_door : &front->tcp_door;
-	port->where = xstrdup(where);
-	if (!bind_listen(where + (tls ? strlen(HTTPS) : 0), DEFAULT_PORT, port->fds, error,
-			 sizeof(error))) {
-		log_error("%s; the page and the API are not served there", error);
-		return port;
-	}
+	if (port->n)
+		log_info("the page and the API are at %s%.*s:%u/", port->door->tls ? "" : "http://",
+			 (int)(colon - port->where), port->where, bind_port(port->fds[0]));
+}
+
+static void port_serve(struct port *port)
+{
 	while (port->n < BIND_FDS && port->fds[port->n] >= 0) {
 		/* libevent takes all that wait in one go: not too many */
 		(void)listen(port->fds[port->n], BACKLOG);
 		port->bound[port->n] = bind_fd(port->door, port->fds[port->n]);
 		port->n++;
 	}
+	say_serving(port);
+}
+
+static void name_found(void *user, const int fds[BIND_FDS])
+{
+	struct port *port = user;
+
+	binding_free(port->binding);
+	port->binding = NULL;
+	memcpy(port->fds, fds, sizeof(port->fds));
+	port_serve(port);
+}
+
+static struct port *port_open(struct http_front *front, const char *where)
+{
+	struct port *port = xcalloc(1, sizeof(*port));
+	bool tls = strncmp(where, HTTPS, strlen(HTTPS)) == 0;
+	const char *address = where + (tls ? strlen(HTTPS) : 0);
+	char error[512];
+
+	port->door = tls ? &front->tls_door : &front->tcp_door;
+	port->where = xstrdup(where);
+	if (bind_is_name(address))
+		port->binding = binding_start(hub_base(front->hub), address, DEFAULT_PORT, NULL,
+					      name_found, port);
+	else if (bind_listen(address, DEFAULT_PORT, port->fds, error, sizeof(error)))
+		port_serve(port);
+	else
+		log_error("%s; the page and the API are not served there", error);
 	return port;
 }
 
 static void port_close(struct port *port)
 {
+	binding_free(port->binding);
 	for (size_t i = 0; i < port->n; i++)
 		evhttp_del_accept_socket(port->door->http, port->bound[i]);
 	free(port->where);
@@ -220,15 +249,6 @@ static struct port *find_port(const struct port_list *list, const char *where)
 		if (strcmp(port->where, where) == 0)
 			return port;
 	return NULL;
-}
-
-static void say_serving(const struct port *port)
-{
-	const char *colon = strrchr(port->where, ':');
-
-	if (port->n)
-		log_info("the page and the API are at %s%.*s:%u/", port->door->tls ? "" : "http://",
-			 (int)(colon - port->where), port->where, bind_port(port->fds[0]));
 }
 
 static bool good_still(void *user, const struct stream_ticket *ticket, int fd)
@@ -291,7 +311,7 @@ void http_front_configure(struct http_front *front, const struct http_front_conf
 		next = TAILQ_NEXT(port, all);
 		for (size_t i = 0; i < config->n_listen; i++)
 			wanted = wanted || strcmp(config->listen[i], port->where) == 0;
-		if (wanted && port->n)
+		if (wanted && (port->n || port->binding))
 			continue;
 		TAILQ_REMOVE(&old, port, all);
 		port_close(port);
@@ -302,7 +322,6 @@ void http_front_configure(struct http_front *front, const struct http_front_conf
 			TAILQ_REMOVE(&old, port, all);
 		} else {
 			port = port_open(front, config->listen[i]);
-			say_serving(port);
 		}
 		TAILQ_INSERT_TAIL(&front->ports, port, all);
 	}

@@ -117,7 +117,8 @@ struct listener {
 	TAILQ_ENTRY(listener) node;
 	struct nut_server *server;
 	char *where;
-	int fds[BIND_FDS]; /* one per family; -1 = none */
+	struct binding *binding; /* its name is being looked up */
+	int fds[BIND_FDS];	 /* one per family; -1 = none */
 	struct event *events[BIND_FDS];
 };
 

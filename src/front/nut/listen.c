@@ -130,6 +130,7 @@ static void accept_cb(evutil_socket_t listener, short what, void *arg)
 static void close_listener(struct nut_server *s, struct listener *l)
 {
 	TAILQ_REMOVE(&s->listeners, l, node);
+	binding_free(l->binding);
 	for (size_t i = 0; i < ARRAY_SIZE(l->fds); i++) {
 		if (l->events[i])
 			event_free(l->events[i]);
@@ -148,21 +149,42 @@ void listen_close_all(struct nut_server *s)
 		close_listener(s, l);
 }
 
+static void serve(struct listener *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(l->fds) && l->fds[i] >= 0; i++) {
+		l->events[i] =
+			event_new(l->server->base, l->fds[i], EV_READ | EV_PERSIST, accept_cb, l);
+		event_add(l->events[i], NULL);
+	}
+}
+
+static void name_found(void *user, const int fds[BIND_FDS])
+{
+	struct listener *l = user;
+
+	binding_free(l->binding);
+	l->binding = NULL;
+	memcpy(l->fds, fds, sizeof(l->fds));
+	serve(l);
+	log_info("NUT clients are served on %s too, port %u", l->where, bind_port(l->fds[0]));
+}
+
 static bool open_listener(struct nut_server *s, const char *where, char *error, size_t size)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 
-	if (!bind_listen(where, DEFAULT_PORT, l->fds, error, size)) {
+	for (size_t i = 0; i < ARRAY_SIZE(l->fds); i++)
+		l->fds[i] = -1;
+	l->server = s;
+	if (bind_is_name(where)) {
+		l->binding = binding_start(s->base, where, DEFAULT_PORT, NULL, name_found, l);
+	} else if (!bind_listen(where, DEFAULT_PORT, l->fds, error, size)) {
 		free(l);
 		return false;
 	}
-	l->server = s;
 	l->where = xstrdup(where);
 	TAILQ_INSERT_TAIL(&s->listeners, l, node);
-	for (size_t i = 0; i < ARRAY_SIZE(l->fds) && l->fds[i] >= 0; i++) {
-		l->events[i] = event_new(s->base, l->fds[i], EV_READ | EV_PERSIST, accept_cb, l);
-		event_add(l->events[i], NULL);
-	}
+	serve(l);
 	return true;
 }
 
@@ -226,5 +248,5 @@ unsigned nut_server_port(const struct nut_server *s, size_t i)
 
 	while (l && i--)
 		l = TAILQ_NEXT(l, node);
-	return l ? bind_port(l->fds[0]) : 0;
+	return l && l->fds[0] >= 0 ? bind_port(l->fds[0]) : 0;
 }
