@@ -18,6 +18,8 @@ const char guard_too_many[] = "HTTP/1.1 503 Service Unavailable\r\n"
 			      "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
 			      "\"status\":503,\"detail\":\"too many connections\"}\n";
 
+enum { UNREAD_MAX = 64 * 1024 };
+
 /* One evhttp. */
 struct door {
 	SLIST_ENTRY(door) all;
@@ -41,7 +43,8 @@ struct conn {
 
 struct guard {
 	struct event_base *base;
-	struct event *sweep;  /* every second, and when a connection has ended */
+	struct event *sweep; /* every second */
+	struct event *ended; /* a connection has (activating sweep would put off its next second) */
 	struct event *settle; /* as soon as evhttp has given the socket to a connection */
 	SLIST_HEAD(, door) doors;
 	TAILQ_HEAD(conns, conn) conns;
@@ -171,6 +174,8 @@ static struct bufferevent *accept_cb(struct event_base *base, void *data)
 	}
 	bufferevent_incref(conn->bev);
 	bufferevent_priority_set(conn->bev, PRIORITY_STRANGERS); /* fails where there is one only */
+	/* one that evhttp has given up would go on reading until we let go of it */
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, UNREAD_MAX);
 	conn->since_us = clock_us();
 	conn->unwelcome = guard->n >= guard->max;
 	SLIST_INSERT_HEAD(&guard->fresh, conn, fresh);
@@ -190,6 +195,7 @@ struct guard *guard_new(struct event_base *base, size_t max_connections, unsigne
 	guard->max = max_connections;
 	guard->request_us = request_ms * INT64_C(1000);
 	guard->sweep = event_new(base, -1, EV_PERSIST, sweep_cb, guard);
+	guard->ended = event_new(base, -1, 0, sweep_cb, guard);
 	guard->settle = event_new(base, -1, 0, settle_cb, guard);
 	event_add(guard->sweep, &second);
 	return guard;
@@ -222,6 +228,7 @@ void guard_free(struct guard *guard)
 		free(door);
 	}
 	event_free(guard->sweep);
+	event_free(guard->ended);
 	event_free(guard->settle);
 	free(guard->by_fd);
 	free(guard);
@@ -260,7 +267,7 @@ void guard_stream(struct guard *guard, struct bufferevent *bev)
 
 void guard_ended(struct guard *guard)
 {
-	event_active(guard->sweep, EV_TIMEOUT, 0);
+	event_active(guard->ended, EV_TIMEOUT, 0);
 }
 
 size_t guard_count(const struct guard *guard)
