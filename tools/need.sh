@@ -15,6 +15,7 @@ build      pkg-config       pkg-config     building
 build      libevent-dev     -              event_loop
 build      libconfuse-dev   -              configuration_files
 build      libjansson-dev   -              JSON
+build      libsqlite3-dev   -              history
 build      libcrypt-dev     -              password_hashes
 build      libssl-dev       -              TLS
 build      npm              npm            the_page's_charts
@@ -33,6 +34,7 @@ check      nut-server       upsd           the_stock_server_to_compare_with
 check      nut-modbus       -              the_stock_driver_to_judge_the_simulator
 check      mbpoll           mbpoll         a_Modbus_client_to_judge_the_simulator
 check      socat            socat          integration_tests
+check      sqlite3          sqlite3        to_judge_the_history_database
 check      python3-pymodbus -              a_Modbus_client_to_judge_the_simulator
 check      python3-serial-asyncio -        what_pymodbus_needs
 check      iproute2         ip             network_namespaces_for_cut_cables

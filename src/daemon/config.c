@@ -72,6 +72,11 @@ void config__defaults(struct config *config)
 	config->http_max_connections = 2048;
 	config->http_per_address = 100;
 	config->http_failed_logins = 10;
+	config->history = true;
+	config->history_raw = 24;
+	config->history_minute = 90;
+	config->history_quarter = 3653; /* ten years */
+	config->history_max = 100;
 	config->log_target = LOG_TARGET_AUTO;
 	config->log_level = LOG_LEVEL_INFO;
 }
@@ -481,6 +486,7 @@ void config__build(struct config *config, cfg_t *root)
 {
 	cfg_t *nut = cfg_getsec(root, "nut");
 	cfg_t *http = cfg_getsec(root, "http");
+	cfg_t *history = cfg_getsec(root, "history");
 	cfg_t *log = cfg_getsec(root, "log");
 	const char *text;
 
@@ -518,6 +524,12 @@ void config__build(struct config *config, cfg_t *root)
 			colon ? xasprintf("%.*s", (int)(colon - text), text) : xstrdup(text);
 		config->run_as_group = colon ? xstrdup(colon + 1) : NULL;
 	}
+	get_bool(history, "enabled", &config->history);
+	get_text(history, "path", &config->history_path);
+	get_number(history, "keep-raw", &config->history_raw);
+	get_number(history, "keep-minute", &config->history_minute);
+	get_number(history, "keep-quarter", &config->history_quarter);
+	get_number(history, "max-size", &config->history_max);
 	if ((text = text_of(log, "target")))
 		config->log_target = value_log_target(text);
 	if ((text = text_of(log, "level")))
@@ -557,6 +569,7 @@ void config_free(struct config *config)
 	free(config->socket);
 	free(config->state_dir);
 	free(config->runtime_dir);
+	free(config->history_path);
 	free(config->run_as_user);
 	free(config->run_as_group);
 	free(config);

@@ -93,6 +93,12 @@ struct config {
 	char *socket; /* path of the local API's unix socket; NULL: in the runtime directory */
 	char *state_dir, *runtime_dir;	  /* NULL: chosen at start (runtime_dir.h) */
 	char *run_as_user, *run_as_group; /* NULL: not configured */
+	bool history;			  /* record */
+	char *history_path;		  /* NULL: history.db in state_dir */
+	unsigned history_raw;		  /* h readings are kept as they came */
+	unsigned history_minute;	  /* d minutes are kept */
+	unsigned history_quarter;	  /* d quarters of an hour are kept */
+	unsigned history_max;		  /* MB for each UPS */
 	int log_target;			  /* enum log_target */
 	int log_level;			  /* enum log_level */
 };

@@ -105,6 +105,13 @@ static const struct key {
 	{ "notify", "header", KEY_LIST, 0, 0, check_http_header },
 	{ "notify", "ca-file", KEY_TEXT, 0, 0, check_directory },
 
+	{ "history", "enabled", KEY_TEXT, 0, 0, check_bool },
+	{ "history", "path", KEY_TEXT, 0, 0, check_directory },
+	{ "history", "keep-raw", KEY_NUMBER, 1, 168, NULL },
+	{ "history", "keep-minute", KEY_NUMBER, 2, 3660, NULL },
+	{ "history", "keep-quarter", KEY_NUMBER, 2, 36600, NULL },
+	{ "history", "max-size", KEY_NUMBER, 5, 100000, NULL },
+
 	{ "log", "target", KEY_TEXT, 0, 0, check_log_target },
 	{ "log", "level", KEY_TEXT, 0, 0, check_log_level },
 };
@@ -122,7 +129,7 @@ static const struct section {
 	{ "tls", NULL, CFGF_NONE },
 	{ "access", NULL, CFGF_NONE },
 	{ "log", NULL, CFGF_NONE },
-	{ "history", "nothing is recorded", CFGF_KEYSTRVAL },
+	{ "history", NULL, CFGF_NONE },
 	{ "shutdown", "no host is shut down", CFGF_KEYSTRVAL },
 	{ "mqtt", "nothing is published", CFGF_KEYSTRVAL },
 	{ "snmp", "no agent runs", CFGF_KEYSTRVAL },

@@ -67,17 +67,21 @@ static void clean_text(char *text)
 	json_decref(utf8);
 }
 
+static size_t severity_level(const char *severity)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(severities); i++)
+		if (severity && strcmp(severity, severities[i].name) == 0)
+			return i;
+	return 0;
+}
+
 void hub_event(struct hub *hub, const char *kind, const char *severity, const char *ups,
 	       const char *facts_json, const char *format, ...)
 {
 	uint64_t id = ++hub->last_event;
 	struct hub_event *event = &hub->ring[id % HUB_EVENTS_MAX];
-	size_t level = 0;
+	size_t level = severity_level(severity);
 	va_list args;
-
-	for (size_t i = 0; i < ARRAY_SIZE(severities); i++)
-		if (severity && strcmp(severity, severities[i].name) == 0)
-			level = i;
 
 	clear_event(event);
 	event->id = id;
@@ -95,6 +99,44 @@ void hub_event(struct hub *hub, const char *kind, const char *severity, const ch
 	hub__tell_event(hub, event);
 }
 
+void hub_event_restore(struct hub *hub, uint64_t id, int64_t wall, const char *kind,
+		       const char *severity, const char *ups, const char *text, const char *facts)
+{
+	struct hub_event *event = &hub->ring[id % HUB_EVENTS_MAX];
+
+	if (id <= hub->last_event)
+		return;
+	clear_event(event);
+	event->id = id;
+	event->wall_us = wall;
+	event->kind = intern_kind(hub, kind);
+	event->severity = severities[severity_level(severity)].name;
+	event->ups = xstrdup(ups);
+	event->text = xstrdup(text);
+	event->facts = xstrdup(facts);
+	hub->last_event = id;
+}
+
+void hub_events_continue(struct hub *hub, uint64_t last_id)
+{
+	if (last_id > hub->last_event)
+		hub->last_event = last_id;
+}
+
+static uint32_t the_run;
+
+void hub_set_run(uint32_t run)
+{
+	the_run = run;
+}
+
+uint32_t hub_run(void)
+{
+	while (the_run == 0)
+		random_bytes(&the_run, sizeof(the_run));
+	return the_run;
+}
+
 const struct hub_event *hub_event_after(const struct hub *hub, uint64_t after)
 {
 	uint64_t oldest =
@@ -103,6 +145,8 @@ const struct hub_event *hub_event_after(const struct hub *hub, uint64_t after)
 
 	if (after >= hub->last_event)
 		return NULL;
-	id = after + 1 > oldest ? after + 1 : oldest;
-	return &hub->ring[id % HUB_EVENTS_MAX];
+	for (id = after + 1 > oldest ? after + 1 : oldest; id <= hub->last_event; id++)
+		if (hub->ring[id % HUB_EVENTS_MAX].id == id)
+			return &hub->ring[id % HUB_EVENTS_MAX];
+	return NULL;
 }

@@ -148,5 +148,13 @@ void hub_event(struct hub *hub, const char *kind, const char *severity, const ch
 	       const char *facts_json, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 enum { HUB_EVENTS_MAX = 1000 };
+/** Events of before this run, oldest first, before the first of this run. Strings are copied. */
+void hub_event_restore(struct hub *hub, uint64_t id, int64_t wall_us, const char *kind,
+		       const char *severity, const char *ups, const char *text, const char *facts);
+/** The next event has the id after this one. Ids may have holes. */
+void hub_events_continue(struct hub *hub, uint64_t last_id);
+/** What ids of events belong to: random in each run, unless the history gives the one of before. */
+uint32_t hub_run(void);
+void hub_set_run(uint32_t run);
 /** The oldest kept event with an id > after, or NULL. */
 const struct hub_event *hub_event_after(const struct hub *hub, uint64_t after);

@@ -30,6 +30,7 @@ struct record_query {
 	char ups[128]; /* its name; "" = all (not with RECORD_HISTORY) */
 	enum u2k_qty qty;
 	int64_t from_us, to_us; /* wall clock; from < to */
+	int64_t now_us;		/* wall clock */
 	unsigned points;	/* 1..RECORD_POINTS_MAX */
 	unsigned limit;		/* rows, 1..RECORD_ROWS_MAX */
 	uint64_t before;	/* only ids below; 0 = no limit */

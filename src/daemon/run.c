@@ -24,6 +24,7 @@
 #include "front/http/front.h"
 #include "front/nut/server.h"
 #include "notify/notifier.h"
+#include "history/history.h"
 #include "tls/tls.h"
 #include "util/util.h"
 
@@ -41,6 +42,7 @@ struct daemon {
 	struct devices *devices;
 	struct latch *latch;
 	struct notifier *notifier;
+	struct history *history;
 	struct certificates *certificates;
 	struct runtime_dir runtime_dir;
 	struct event *term, *interrupt, *hangup, *watchdog;
@@ -114,6 +116,8 @@ static struct config *load_config(const struct options *options, config_message_
 		config->state_dir = state_dir_default();
 	if (!config->socket)
 		config->socket = xasprintf("%s/ups2000.sock", config->runtime_dir);
+	if (!config->history_path)
+		config->history_path = xasprintf("%s/history.db", config->state_dir);
 	return config;
 }
 
@@ -185,6 +189,18 @@ static struct http_front_config http_config(const struct config *config)
 	};
 }
 
+static struct history_config history_config(const struct config *config)
+{
+	return (struct history_config){
+		.path = config->history_path,
+		.raw_hours = config->history_raw,
+		.minute_days = config->history_minute,
+		.quarter_days = config->history_quarter,
+		.max_mb = config->history_max,
+		.n_ups = (unsigned)config->n_ups,
+	};
+}
+
 static void stop_cb(evutil_socket_t signal, short what, void *data)
 {
 	struct daemon *daemon = data;
@@ -229,6 +245,8 @@ static void warn_fixed(const struct config *old, const struct config *now)
 		log_warning("another socket or runtime-dir %s", words);
 	if (strcmp(old->state_dir, now->state_dir) != 0)
 		log_warning("another state-dir %s", words);
+	if (old->history != now->history || strcmp(old->history_path, now->history_path) != 0)
+		log_warning("history on or off, or at another path, %s", words);
 	if (strcmp(old->run_as_user ? old->run_as_user : "",
 		   now->run_as_user ? now->run_as_user : "") != 0)
 		log_warning("another run-as %s", words);
@@ -312,6 +330,11 @@ static void reload(struct daemon *daemon)
 		log_error("%s", error);
 	http = http_config(config);
 	http_front_configure(daemon->http, &http);
+	if (daemon->history) {
+		struct history_config history = history_config(config);
+
+		history_configure(daemon->history, &history);
+	}
 	devices_apply(daemon->devices, config);
 	apply_notify(daemon, config);
 	config_free(daemon->config);
@@ -420,6 +443,12 @@ static int start(struct daemon *daemon)
 		snprintf(error, sizeof(error), "signals cannot be handled: %s", strerror(errno));
 		goto fail;
 	}
+	if (config->history) {
+		struct history_config history = history_config(config);
+
+		/* before anything happens that it should know of */
+		daemon->history = history_new(daemon->hub, &history);
+	}
 	daemon->devices = devices_new(daemon->hub, config->state_dir);
 	daemon->latch = latch_new(daemon->hub, devices_keep(daemon->devices), config->runtime_dir);
 	apply_notify(daemon, config); /* hears of all that follows */
@@ -451,6 +480,7 @@ static void stop(struct daemon *daemon)
 		nut_server_free(daemon->nut);
 	auth_free(daemon->auth);
 	latch_free(daemon->latch);
+	history_free(daemon->history); /* before the UPSes go: they were not taken away */
 	devices_free(daemon->devices);
 	hub_free(daemon->hub);
 	event_base_free(daemon->base);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include "daemon/hub.h"
 #include "front/http/effects.h"
+#include "history/totals.h"
 #include "nut/store.h"
 #include "ups/engine.h"
 #include "util/util.h"
@@ -369,6 +370,25 @@ static json_t *aliases(const struct hub_ups *ups)
 
 /* ---- whole answers ---- */
 
+/* What was counted, over restarts; null if nothing is recorded. */
+static json_t *energy(const struct hub_ups *ups)
+{
+	const struct history_totals *t = history_totals(ups);
+	char since[32], last[32] = "";
+
+	if (!t)
+		return json_null();
+	model_time(since, t->since_us);
+	if (t->last_outage_us)
+		model_time(last, t->last_outage_us);
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "since", since, "output_j",
+			 (double)t->output_mj / 1000, "battery_j", (double)t->battery_mj / 1000,
+			 "measured_s", (double)t->measured_ms / 1000, "gap_s",
+			 (double)t->gap_ms / 1000, "on_battery_s", (double)t->on_battery_ms / 1000,
+			 "outages", (json_int_t)t->outages, "last_outage",
+			 text(*last ? last : NULL));
+}
+
 json_t *model_snapshot(const struct hub_ups *ups, uint64_t mask, int64_t now_us)
 {
 	json_t *object =
@@ -392,8 +412,10 @@ json_t *model_snapshot(const struct hub_ups *ups, uint64_t mask, int64_t now_us)
 		json_object_set_new(object, "commands", gate(ups));
 	if (mask & U2K_CHANGED_COMM)
 		json_object_set_new(object, "comm", comm(ups));
-	if (mask == UINT64_MAX)
+	if (mask == UINT64_MAX) {
 		json_object_set_new(object, "line", line(ups));
+		json_object_set_new(object, "energy", energy(ups));
+	}
 	return object;
 }
 
@@ -408,10 +430,11 @@ json_t *model_ages(const struct hub_ups *ups, int64_t now_us)
 			json_object_set_new(ages, u2k_qty_desc((enum u2k_qty)q)->name,
 					    json_pack("{s:o}", "age_s", age(v->at_us, now_us)));
 	}
-	return json_pack("{s:o, s:s, s:{s:o}, s:{s:o}, s:o}", "name", text(ups->name),
+	return json_pack("{s:o, s:s, s:{s:o}, s:{s:o}, s:o, s:o}", "name", text(ups->name),
 			 "availability", avail_word(ups), "status", "age_s",
 			 age(ups->snap.status_at_us, now_us), "alarms", "age_s",
-			 age(ups->snap.alarms.at_us, now_us), "quantities", ages);
+			 age(ups->snap.alarms.at_us, now_us), "quantities", ages, "energy",
+			 energy(ups));
 }
 
 json_t *model_summary(const struct hub_ups *ups, int64_t now_us)
@@ -586,24 +609,14 @@ uint64_t model_newest_event(const struct hub *hub)
 	return newest ? newest->id : 0;
 }
 
-/* Chosen once per run. */
-static uint32_t this_run(void)
-{
-	static uint32_t run;
-
-	while (run == 0)
-		random_bytes(&run, sizeof(run));
-	return run;
-}
-
 void model_cursor(char out[MODEL_CURSOR_MAX], uint64_t id)
 {
-	snprintf(out, MODEL_CURSOR_MAX, "%08x-%llu", (unsigned)this_run(), (unsigned long long)id);
+	snprintf(out, MODEL_CURSOR_MAX, "%08x-%llu", (unsigned)hub_run(), (unsigned long long)id);
 }
 
 bool model_cursor_parse(const char *text, uint64_t *id)
 {
-	unsigned long long value, run = this_run();
+	unsigned long long value, run = hub_run();
 	const char *dash = strchr(text, '-');
 	char *end;
 
@@ -619,6 +632,6 @@ bool model_cursor_parse(const char *text, uint64_t *id)
 	value = strtoull(text, &end, 10);
 	if (errno || *end)
 		return false;
-	*id = run == this_run() ? value : 0;
+	*id = run == hub_run() ? value : 0;
 	return true;
 }

@@ -240,7 +240,7 @@ bool query_parse(const struct route *route, enum record_kind kind, int64_t now_u
 	uint64_t points = RECORD_POINTS, limit = RECORD_ROWS, before = 0;
 	int64_t from = -1, to = now_us;
 
-	*query = (struct record_query){ .kind = kind };
+	*query = (struct record_query){ .kind = kind, .now_us = now_us };
 	if (!known_params(route, kind, error))
 		return false;
 	if (kind == RECORD_HISTORY && !get_quantity(route, query, error))

@@ -1,0 +1,6 @@
+u2k_unit(history_pack u2k_history)
+u2k_unit(history_tally u2k_history)
+u2k_unit(history_store u2k_history PkgConfig::SQLITE PkgConfig::JANSSON)
+u2k_unit(history_jobs u2k_history)
+u2k_fuzz(history_pack u2k_history)
+u2k_fuzz(http_query u2k_front_http)
