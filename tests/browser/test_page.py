@@ -127,6 +127,26 @@ def test_command_in_two_steps(page, site):
     page.shows("h1", GOOD)
 
 
+def test_armed_switch_off_is_shown_and_called_off(page, site):
+    page.open("#/rack").shows("h1", GOOD)
+    assert not page.visible(".soon")
+    page.login()
+    page.click(run("shutdown.return"))
+    page.click(".dialog-buttons button:last-child")
+    page.click("#agreed")
+    page.click(".danger")
+    page.shows(".progress", "Waiting for what the UPS does")
+    page.press(Keys.ESCAPE)
+    page.shows(".soon", "A switch-off is armed")
+    page.click(".soon button")
+    page.shows("dialog", "cancels a switch-off")
+    page.click(".dialog-buttons .primary")
+    page.shows(".progress", "Verified")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.visible(".soon"), "the warning goes")
+    assert site.ups("rack")["power"]["state"] == "mains"
+
+
 def test_refused_command(page, site):
     page.open("#/rack").shows("h1", GOOD)
     page.login()

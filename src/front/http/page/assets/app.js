@@ -1,10 +1,9 @@
 // Puts the page together: which view is shown, the head, the banner, what is announced.
 
 import { announce, attr, favicon, h, rebuild, shape, show, text } from "./dom.js";
-import { ask, askIfThere } from "./api.js";
-import { on, open, state, age } from "./store.js";
+import { askIfThere } from "./api.js";
+import { on, open, state } from "./store.js";
 import { loginForm, logIn, logOut, onSession, refresh, session } from "./session.js";
-import { duration } from "./format.js";
 import { title, verdict } from "./words.js";
 import { overview } from "./overview.js";
 import { upsView } from "./ups.js";

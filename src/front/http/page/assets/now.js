@@ -1,10 +1,11 @@
 // The top of a UPS's page: the three answers, the picture, what needs somebody.
 
 import { attr, h, rebuild, shape, show, text } from "./dom.js";
-import { ago, duration, energy, number, runtime, value, withUnit } from "./format.js";
-import { age, fresh, state } from "./store.js";
+import { ago, energy, number, runtime, value, withUnit } from "./format.js";
+import { age, fresh } from "./store.js";
 import { expected, has, needs, needWords, title, verdict } from "./words.js";
 import { flow } from "./flow.js";
+import { soon } from "./soon.js";
 
 function figure(label) {
 	const big = h("span", { class: "big" }), unit = h("span", { class: "unit" }), note = h("span", { class: "note" });
@@ -29,36 +30,15 @@ function needCard(need) {
 			h("p", {}, need.meaning), h("p", { class: "remedy" }, h("strong", {}, "What to do: "), need.remedy)));
 }
 
-// How the countdown of a shutdown is told; policy is what the daemon says of it, or null.
-function policyWords(policy) {
-	if (!policy)
-		return null;
-	const left = policy.countdown_s ?? policy.remaining_s ?? null;
-	const pending = policy.pending ?? (left !== null && !["idle", "normal", "none"].includes(policy.state));
-	if (!pending)
-		return null;
-	const what = policy.text || policy.next_step || policy.next || "A shutdown is pending.";
-	return { left, what: typeof what === "string" ? what : what.text ?? "A shutdown is pending." };
-}
-
-// Timers in the UPS itself: a switch-off that somebody armed.
-function armed(ups) {
-	for (const name of ["timer.off", "timer.restart-off"]) {
-		const t = value(ups, name);
-		if (t > 0)
-			return { what: `A switch-off is armed in the UPS, with a delay of ${duration(t)}.`, left: null };
-	}
-	return null;
-}
-
 export function now() {
 	const icon = h("span", { class: "state-shape" });
 	const headline = h("h1", {}), sentence = h("p", { class: "sentence" }), when = h("p", { class: "when" });
 	const time = figure("Would last"), charge = figure("Battery"), load = figure("Load"), need = figure("Attention");
 	const chargeGauge = gauge(), loadGauge = gauge();
 	const needList = h("ul", { class: "needs" });
-	const needSection = h("section", { class: "panel need-panel", "aria-labelledby": "needs-title" }, h("h2", { id: "needs-title" }, "What needs you"), needList);
-	const soon = h("section", { class: "panel soon", "aria-label": "Shutdown" });
+	const needTitle = h("h2", { id: "needs-title" });
+	const needSection = h("section", { class: "panel need-panel", "aria-labelledby": "needs-title" }, needTitle, needList);
+	const next = soon();
 	const also = h("p", { class: "also" });
 	const picture = flow();
 	const facts = h("dl", { class: "facts" });
@@ -69,7 +49,7 @@ export function now() {
 	charge.node.append(chargeGauge.node);
 	load.node.append(loadGauge.node);
 
-	const node = h("div", { class: "now" }, hero, soon, needSection,
+	const node = h("div", { class: "now" }, hero, next.node, needSection,
 		h("section", { class: "panel picture", "aria-labelledby": "flow-title" }, h("h2", { id: "flow-title" }, "Where the power flows"), picture.node, also, facts));
 
 	function update(ups) {
@@ -98,13 +78,9 @@ export function now() {
 		need.set(!isFresh ? "–" : without ? "!" : String(urgent), without ? "" : urgent === 1 ? "alarm" : "alarms", isFresh ? needWords(ups) : "not known");
 		attr(need.node, "data-tone", !isFresh ? "gone" : without ? v.tone : list[0]?.tone ?? "good");
 
-		const pending = isFresh ? policyWords(ups.policy) || armed(ups) : null;
-		show(soon, !!pending);
-		if (pending)
-			rebuild(soon, `${pending.what}|${pending.left === null ? "" : Math.round(pending.left)}`, () => [shape("warn"),
-				h("div", {}, h("h2", {}, pending.left === null ? "A switch-off is pending" : `Shutdown in ${duration(pending.left)}`), h("p", {}, pending.what))]);
-
+		next.update(ups);
 		show(needSection, isFresh && list.length > 0);
+		text(needTitle, urgent ? "What needs you" : "Worth knowing");
 		rebuild(needList, JSON.stringify(list), () => list.map(needCard));
 		const mention = expected(ups);
 		show(also, mention.length > 0 && isFresh);

@@ -1,6 +1,6 @@
 // What happened: outages, and everything else.
 
-import { h, shape, show, text } from "./dom.js";
+import { h, shape, show } from "./dom.js";
 import { ask, askIfThere } from "./api.js";
 import { duration, energy, exactly, number, when } from "./format.js";
 

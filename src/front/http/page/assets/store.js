@@ -38,8 +38,8 @@ function setLink(link) {
 	tell("link", link);
 }
 
-function merge(target, change) {
-	for (const [key, value] of Object.entries(change))
+function merge(target, news) {
+	for (const [key, value] of Object.entries(news))
 		if (value && typeof value === "object" && !Array.isArray(value) &&
 			target[key] && typeof target[key] === "object" && !Array.isArray(target[key]))
 			merge(target[key], value);
@@ -56,7 +56,7 @@ function hear(message) {
 
 function snapshot(ups) {
 	const known = state.upses.has(ups.name);
-	ups.heard = heard;
+	ups.heard = ups.planHeard = heard;
 	state.upses.set(ups.name, ups);
 	greeted?.add(ups.name);
 	if (!known)
@@ -68,6 +68,8 @@ function change(data) {
 	const ups = state.upses.get(data.name);
 	if (!ups)
 		return;
+	if (data.policy)
+		ups.planHeard = heard;	// its seconds are those of now
 	merge(ups, data);
 	ups.heard = heard;
 	tell("ups", ups);

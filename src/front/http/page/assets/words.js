@@ -77,7 +77,8 @@ export function needs(ups) {
 	if (ups.status?.fsd)
 		list.push({ tone: "crit", name: "Forced shutdown", code: "FSD", meaning: "The hosts behind this UPS were told to shut down.",
 			remedy: "Nothing, if it was meant. It is cleared when the output was off and on again." });
-	if (value(ups, "setting.auto-start") === 0)
+	const armed = value(ups, "timer.off") > 0 || value(ups, "timer.restart-off") > 0;	// it borrows this setting
+	if (value(ups, "setting.auto-start") === 0 && !armed)
 		list.push({ tone: "info", name: "It would stay off after an outage", code: "", meaning:
 			"Automatic start is off: after a full discharge the output does not come back with the mains.",
 			remedy: "Set ups.start.auto to “yes” under Settings, unless you want this." });
