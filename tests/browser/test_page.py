@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from browser import Page
@@ -275,6 +276,64 @@ def test_hidden_tab_listens_to_nothing(page, site):
     page.shows("h1", "Running on battery")
 
 
+def test_history(page, site):
+    """An outage is seen in the chart, zoomed into and read, by mouse and by keys, and as a table."""
+    sim = site.sims["lab"]
+    page.open("#/lab", 420).shows("h1", GOOD)  # narrow: fewer points to walk over
+    sim.cmd("mains off")
+    page.shows("h1", "Running on battery")
+    page.wait(lambda: site.ups("lab")["quantities"]["input.voltage"]["value"] == 0, "0 V read")
+    sim.cmd("mains on")
+    page.shows("h1", GOOD)
+    page.shows("#outages tbody", "Wh")
+    page.wait(lambda: "goes on" not in page.text("#outages"), "its end is recorded")
+
+    page.click("#outages tbody button")
+    page.js("const s = document.querySelector('#quantity'); s.value = 'input.voltage'; s.dispatchEvent(new Event('change'))")
+    page.shows("#history .readout", "Mains voltage")
+    page.one("#history canvas")
+    assert page.js("return document.querySelector('.chip[aria-pressed=true]')") is None
+    shown = lambda: page.js("return document.querySelector('#history .readout').textContent")
+
+    # Arrow keys from the right end: the mains are there, then they were not, then they were.
+    plot = page.one("#history .plot")
+    page.js("arguments[0].focus()", plot)
+    page.press(Keys.END)
+    volts = []
+    for _ in range(int(plot.get_attribute("aria-valuemax"))):
+        volts.append(plot.get_attribute("aria-valuetext"))
+        page.press(Keys.ARROW_LEFT)
+    assert any("0 V" in v and "220" not in v or "0.0 V" in v for v in volts), volts
+    assert any("V on average, 2" in v or v.rstrip().endswith(("219.9 V", "220.0 V", "220.1 V")) for v in volts), volts
+
+    # By mouse: reading, then dragging over the middle third zooms into it.
+    before = shown()
+    page.js("arguments[0].scrollIntoView({block: 'center'})", plot)
+    width = plot.rect["width"]
+    ActionChains(page.driver).move_to_element_with_offset(plot, int(width / 5), 0).perform()
+    page.wait(lambda: shown() != before, "the value under the pointer is read")
+    steps = lambda: page.js("return performance.getEntriesByType('resource').filter((e) => e.name.includes('/history?')).length")
+    asked = steps()
+    ActionChains(page.driver).move_to_element_with_offset(plot, int(-width / 6), 0).click_and_hold() \
+        .move_to_element_with_offset(plot, int(width / 6), 0).release().perform()
+    page.wait(lambda: steps() > asked, "the part is asked for more finely")
+    last = page.js("return performance.getEntriesByType('resource').filter((e) => e.name.includes('/history?')).map((e) => e.name)")
+    span = [float(url.split("to=")[1].split("&")[0]) - float(url.split("from=")[1].split("&")[0]) for url in last]
+    assert span[-1] < span[-2], span
+
+    page.click("#history summary")
+    page.wait(lambda: len(page.all("#history tbody tr")) > 10, "a table")
+    page.click("#history .chip")  # an hour: back to now
+    page.wait(lambda: page.js("return document.querySelector('.chip[aria-pressed=true]')?.textContent") == "1 hour", "following again")
+
+
+def test_log_keeps_what_was_before(page, site):
+    page.open("#/office").shows("h1", GOOD)
+    page.shows(".log", "Identified")
+    page.click("#log-only")
+    assert not any("Identified" in e.text for e in page.all(".log li"))
+
+
 @pytest.mark.parametrize("width", [320, 360])
 def test_phone_has_nothing_to_scroll_sideways(page, site, width):
     def fits(what):
@@ -388,8 +447,10 @@ def test_weight(page, site):
     page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     page.open("#/rack").shows("h1", GOOD)
     page.one(run("load.off"))
+    page.one("#history canvas")
     sizes = page.js("""return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
         .map((e) => [e.name, e.transferSize])""")
+    assert any("uPlot" in name for name, _ in sizes), "charts count, too"
     total = sum(size for _, size in sizes)
     assert any("app.js" in name for name, _ in sizes)
     assert 20_000 < total <= 150_000, sizes

@@ -65,9 +65,12 @@ function choose(focus = false) {
 
 // ---- head ----
 
+const MANY = 24;	// beyond, the overview is the only list
+
 function nav() {
-	const names = [...state.upses.values()].map((u) => [u.name, title(u), verdict(u).tone, verdict(u).short]);
-	show($("nav"), names.length > 1);
+	show($("nav"), state.upses.size > 1);
+	const names = [...state.upses.values()].filter((u) => state.upses.size <= MANY || u.name === view?.name)
+		.map((u) => [u.name, title(u), verdict(u).tone, verdict(u).short]);
 	rebuild($("nav"), JSON.stringify([names, view?.name]), () => [
 		h("a", { href: "#/", "aria-current": view?.name === "!all" ? "page" : null }, "All"),
 		...names.map(([name, words, tone, short]) => h("a", { href: `#/${encodeURIComponent(name)}`, title: short,
@@ -162,16 +165,52 @@ function say(ups) {
 	announce(v.tone === "crit" || v.tone === "warn" ? "alert" : "polite", `${title(ups)}: ${v.headline}. ${v.sentence}`);
 }
 
-function update(ups) {
-	if (ups)
-		say(ups);
-	view?.update(ups && view.name === ups.name ? ups : state.upses.get(view.name) ?? ups);
+// Everything that is shown, from what is known now.
+function update() {
+	view?.update(state.upses.get(view.name));
 	nav();
 	tab();
 }
 
-on("list", () => choose());
-on("ups", update);
+// Changes are shown once a frame, however many come: a thousand UPSes are one redraw, too.
+const changed = new Set();
+let listed = false, due = false;
+
+function flush() {
+	due = false;
+	for (const name of changed)
+		if (state.upses.has(name))
+			say(state.upses.get(name));
+	if (listed)
+		choose();
+	else {
+		const shown = state.upses.get(view?.name);
+		if (!shown)
+			for (const name of changed)
+				view?.update(state.upses.get(name));
+		else if (changed.has(shown.name))
+			view.update(shown);
+		nav();
+		tab();
+	}
+	listed = false;
+	changed.clear();
+}
+
+function later() {
+	if (!due)
+		requestAnimationFrame(flush);
+	due = true;
+}
+
+on("list", () => {
+	listed = true;
+	later();
+});
+on("ups", (ups) => {
+	changed.add(ups.name);
+	later();
+});
 on("event", (event) => view?.event?.(event));
 on("link", () => {
 	live();

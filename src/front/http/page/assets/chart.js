@@ -60,6 +60,7 @@ function columns(points) {
 
 export function history(name) {
 	let chosen = quantities[0], from = 0, to = 0, following = true, span = 86400;
+	let chosenSpan = false;	// nobody chose one yet: then it fits what there is
 	let data = null, plot = null, index = null, wanted = 0, timer = 0, gone = false, loading = null;
 
 	const select = h("select", { id: "quantity" }, quantities.map(([q, label]) => h("option", { value: q }, label)));
@@ -117,7 +118,7 @@ export function history(name) {
 				if (low === null)
 					return [0, 1];
 				const pad = Math.max((high - low) * 0.1, Math.abs(high) * 0.002, 0.1);
-				return [fixed ? fixed[0] : low - pad, fixed && fixed[1] !== null ? fixed[1] : high + pad];
+				return [fixed ? fixed[0] : Math.max(low >= 0 ? 0 : -Infinity, low - pad), fixed && fixed[1] !== null ? fixed[1] : high + Math.max(pad, fixed ? high * 0.08 : 0)];
 			} } },
 			axes: [{ ...axis, values: timeMarks }, { ...axis, size: 62, values: (u, ticks) => ticks.map((v) => withUnit(v, data.unit, v % 1 ? Math.max(1, chosen[2]) : 0)) }],
 			series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: curve, width: 2, points: { show: data.points.length < 40 } },
@@ -171,6 +172,12 @@ export function history(name) {
 			timer = setTimeout(refetch, 60000);
 			return;
 		}
+		const first = answer.points.find((p) => p[2] !== null)?.[0];
+		if (!chosenSpan && following && span > 3600 && first !== undefined && first > to - 3600) {
+			span = 3600;	// recorded only just: a day would look empty
+			fetchIt();
+			return;
+		}
 		data = answer;
 		attr(place, "aria-valuemax", Math.max(0, data.points.length - 1));
 		const uPlot = await load();
@@ -201,6 +208,7 @@ export function history(name) {
 	}
 
 	function follow(seconds) {
+		chosenSpan = true;
 		following = true;
 		span = seconds;
 		fetchIt();
@@ -209,8 +217,9 @@ export function history(name) {
 	function look(a, b) {
 		const middle = (a + b) / 2, half = Math.max(SHORTEST_S, b - a) / 2;
 		following = false;
-		from = middle - half;
-		to = middle + half;
+		chosenSpan = true;
+		to = Math.min(middle + half, Date.now() / 1000);
+		from = Math.min(middle - half, to - SHORTEST_S);
 		fetchIt();
 	}
 

@@ -40,24 +40,11 @@ export function overview() {
 	const node = h("div", { class: "overview" }, headline, worst, grid);
 	const cards = new Map();
 
-	function update(ups) {
-		for (const [name, u] of state.upses)
-			if (!cards.has(name)) {
-				const c = card(u);
-				cards.set(name, c);
-				grid.append(c.node);
-				c.update(u);
-			}
-		for (const [name, c] of cards)
-			if (!state.upses.has(name)) {
-				c.node.remove();
-				cards.delete(name);
-			}
-		if (ups)
-			cards.get(ups.name)?.update(ups);
-		else
-			for (const [name, c] of cards)
-				c.update(state.upses.get(name));
+	let due = 0;
+
+	// What counts them all, at most five times a second.
+	function count() {
+		due = 0;
 		const unwell = [...state.upses.values()].map((u) => [u.name, title(u), verdict(u)]).filter(([, , v]) => v.tone !== "good");
 		const bad = unwell.length, n = state.upses.size;
 
@@ -66,5 +53,34 @@ export function overview() {
 			h("li", {}, shape(v.tone), h("a", { href: `#/${encodeURIComponent(name)}` }, words), ` ${v.short}`)));
 		text(headline, bad === 0 ? `All ${n} are well` : bad === 1 ? `One of ${n} is not as it should be` : `${bad} of ${n} are not as they should be`);
 	}
-	return { node, update };
+
+	function sync() {
+		for (const [name, u] of state.upses)
+			if (!cards.has(name)) {
+				const c = card(u);
+				cards.set(name, c);
+				grid.append(c.node);
+			}
+		for (const [name, c] of cards)
+			if (!state.upses.has(name)) {
+				c.node.remove();
+				cards.delete(name);
+			}
+	}
+
+	// Of one, or of all that there are now.
+	function update(ups) {
+		if (ups)
+			cards.get(ups.name)?.update(ups);
+		else {
+			sync();
+			for (const [name, c] of cards)
+				c.update(state.upses.get(name));
+		}
+		if (cards.size <= 50)
+			count();
+		else
+			due ||= setTimeout(count, 200);
+	}
+	return { node, update, close: () => clearTimeout(due) };
 }

@@ -48,10 +48,42 @@ export function outages(name, look) {
 	return {
 		node,
 		event(e) {
-			if (e.ups !== name || !["on-battery", "online", "on-mains", "outage"].some((k) => e.kind.startsWith(k)))
+			if (e.ups !== name || !["on-battery", "on-line", "outage"].includes(e.kind))
 				return;
 			clearTimeout(timer);
 			timer = setTimeout(load, 3000);	// the record is written a moment later
+		},
+		close: () => clearTimeout(timer),
+	};
+}
+
+// Battery tests. Shown once there was one.
+export function tests(name) {
+	const body = h("tbody", {});
+	const node = h("section", { class: "panel", id: "tests", "aria-labelledby": "tests-title", hidden: true }, h("h2", { id: "tests-title" }, "Battery tests"),
+		h("table", { class: "stack" }, h("thead", {}, h("tr", {}, ["Began", "Lasted", "Result", "Lowest charge", "Lowest voltage"].map((t) => h("th", { scope: "col" }, t)))), body));
+	const results = { passed: "good", failed: "crit", interrupted: "warn" };
+	let timer = 0;
+
+	const row = (t) => h("tr", {}, cell("Began", stamp(t.start)), cell("Lasted", t.end === null ? h("strong", {}, "runs") : duration(t.duration_s)),
+		cell("Result", h("span", { class: "verdict" }, t.result ? shape(results[t.result] ?? "info") : null, [t.result ?? "–", t.reason].filter(Boolean).join(": "))),
+		cell("Lowest charge", percent(t.lowest_charge_percent)), cell("Lowest voltage", t.lowest_voltage === null ? "–" : `${number(t.lowest_voltage, 1)} V`));
+
+	async function load() {
+		const answer = await askIfThere(`ups/${encodeURIComponent(name)}/tests?limit=20`).catch(() => undefined);
+		if (answer === undefined)
+			return;
+		show(node, !!answer?.tests?.length);
+		body.replaceChildren(...(answer?.tests ?? []).map(row));
+	}
+	load();
+	return {
+		node,
+		event(e) {
+			if (e.ups !== name || !e.kind.startsWith("test-"))
+				return;
+			clearTimeout(timer);
+			timer = setTimeout(load, 3000);
 		},
 		close: () => clearTimeout(timer),
 	};

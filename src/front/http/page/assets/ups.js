@@ -3,13 +3,13 @@
 import { h } from "./dom.js";
 import { now } from "./now.js";
 import { history } from "./chart.js";
-import { log, outages } from "./records.js";
+import { log, outages, tests } from "./records.js";
 import { commands } from "./commands.js";
 import { device, settings } from "./settings.js";
 
 export function upsView(ups) {
 	const chart = history(ups.name);
-	const parts = [now(), chart, outages(ups.name, chart.look), commands(ups), settings(ups), log(ups.name), device()];
+	const parts = [now(), chart, outages(ups.name, chart.look), tests(ups.name), commands(ups), settings(ups), log(ups.name), device()];
 	const node = h("div", { class: "ups" }, parts.map((p) => p.node));
 	return {
 		node,
