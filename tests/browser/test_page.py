@@ -178,6 +178,10 @@ def test_failed_command(page, site):
 
 
 def test_setting(page, site):
+    def delay():
+        settings = site.web.get("/api/v1/ups/rack/settings").json()["settings"]
+        return next(s["value"] for s in settings if s["name"] == "ups.delay.start")
+
     page.open("#/rack").shows("h1", GOOD)
     page.login()
     field = page.one('[name="ups.delay.start"]')
@@ -185,15 +189,14 @@ def test_setting(page, site):
     field.clear()
     field.send_keys("3", Keys.ENTER)  # below what the UPS takes
     page.wait(lambda: any("60" in e.text for e in page.all(".result")), "what is wrong is said")
-    assert site.web.get("/api/v1/ups/rack/settings").json()["settings"][3]["value"] == "60"
+    assert delay() == "60"
     field.clear()
     field.send_keys("120", Keys.ENTER)
     page.wait(lambda: any("Verified" in e.text for e in page.all(".result")), "the setting is verified")
-    values = {s["name"]: s["value"] for s in site.web.get("/api/v1/ups/rack/settings").json()["settings"]}
-    assert values["ups.delay.start"] == "120"
+    assert delay() == "120"
     field.clear()
     field.send_keys("60", Keys.ENTER)
-    page.wait(lambda: {s["name"]: s["value"] for s in site.web.get("/api/v1/ups/rack/settings").json()["settings"]}["ups.delay.start"] == "60", "as before")
+    page.wait(lambda: delay() == "60", "as before")
 
 
 def test_login_when_a_command_needs_it(page, site):
@@ -332,6 +335,13 @@ def test_log_keeps_what_was_before(page, site):
     page.shows(".log", "Identified")
     page.click("#log-only")
     assert not any("Identified" in e.text for e in page.all(".log li"))
+
+
+def test_strange_addresses(page, site):
+    for route in ("#/%", "#/%E0%A4%A", "#/<b>x</b>", "#//", "#/rack/nowhere"):
+        page.open(route)
+        page.wait(lambda: page.text("h1") in (GOOD, "All 3 are well") or "There is no UPS" in page.text("h1"), route)
+        assert not page.all("main b")
 
 
 @pytest.mark.parametrize("width", [320, 360])

@@ -14,7 +14,13 @@ const main = $("main");
 let view = null;	// { name, node, update(ups), event(event), close() }
 
 // "#/rack/log" → ["rack", "log"]
-const route = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+const route = () => location.hash.replace(/^#\/?/, "").split("/").map((part) => {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return part;	// a lone %: nobody's name, but no reason to stop
+	}
+});
 
 function put(next, name, focus) {
 	view?.close?.();
@@ -31,7 +37,7 @@ function login() {
 	if (view?.name !== "!login")
 		put({ node: h("section", { class: "gate panel", "aria-labelledby": "gate-title" }, h("h1", { id: "gate-title" }, "Log in"),
 			loginForm("The daemon shows its UPSes only to its users.", () => {
-				put({ node: h("p", { class: "opening" }, "Asking the daemon…") }, "!wait");
+				put({ node: h("p", { class: "opening" }, "Asking the daemon…"), update() {} }, "!wait");
 				open();
 			})), update() {} }, "!login", true);
 	document.title = "Log in – ups2000";
@@ -71,10 +77,13 @@ function nav() {
 	show($("nav"), state.upses.size > 1);
 	const names = [...state.upses.values()].filter((u) => state.upses.size <= MANY || u.name === view?.name)
 		.map((u) => [u.name, title(u), verdict(u).tone, verdict(u).short]);
+	const focused = $("nav").contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
 	rebuild($("nav"), JSON.stringify([names, view?.name]), () => [
 		h("a", { href: "#/", "aria-current": view?.name === "!all" ? "page" : null }, "All"),
 		...names.map(([name, words, tone, short]) => h("a", { href: `#/${encodeURIComponent(name)}`, title: short,
 			"aria-current": view?.name === name ? "page" : null }, shape(tone), words, h("span", { class: "sr" }, `: ${short}`)))]);
+	if (focused !== null && !$("nav").contains(document.activeElement))
+		[...$("nav").children].find((a) => a.getAttribute("href") === focused)?.focus();
 }
 
 function tab() {
@@ -212,10 +221,18 @@ on("ups", (ups) => {
 	later();
 });
 on("event", (event) => view?.event?.(event));
-on("link", () => {
+let missed = false;	// something may have failed while the daemon was away
+
+on("link", (link) => {
 	live();
 	banner();
 	choose();
+	if (link === "lost")
+		missed = true;
+	if (link === "live" && missed) {
+		missed = false;
+		view?.again?.();
+	}
 });
 onSession(() => {
 	who();

@@ -270,6 +270,7 @@ export function history(name) {
 
 	return {
 		node,
+		again: fetchIt,
 		look(a, b) {
 			look(a, b);
 			node.scrollIntoView({ block: "nearest" });

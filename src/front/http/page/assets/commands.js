@@ -97,9 +97,9 @@ export async function give(path, body, told) {
 				news({ ...e.facts, id: order.id });
 		};
 		early.forEach(heard);
-		while (order.outcome === "pending") {
+		for (let n = 1; order.outcome === "pending"; n++) {
 			await new Promise((resolve) => setTimeout(resolve, 500));
-			if (state.link === "live" && Math.random() < 0.75)
+			if (state.link === "live" && n % 4)
 				continue;	// the events tell; asking is only for what they miss
 			try {
 				const now = await ask(`orders/${order.id}`);
@@ -246,9 +246,10 @@ export function commands(ups) {
 			text(closed, open ? "" : !isFresh ? "Not possible now: there is no contact." : `Not possible: ${u.commands?.reason ?? "the UPS is not identified yet"}`);
 			attr(list, "inert", !open);
 			attr(list, "data-closed", !open);
-			if (opened || (open && !known?.length && known !== null))
+			if (opened)
 				load();
 		},
+		again: () => known?.length || load(),
 		session: rights,
 	};
 }

@@ -53,6 +53,7 @@ export function outages(name, look) {
 			clearTimeout(timer);
 			timer = setTimeout(load, 3000);	// the record is written a moment later
 		},
+		again: load,
 		close: () => clearTimeout(timer),
 	};
 }
@@ -85,6 +86,7 @@ export function tests(name) {
 			clearTimeout(timer);
 			timer = setTimeout(load, 3000);
 		},
+		again: load,
 		close: () => clearTimeout(timer),
 	};
 }
@@ -134,10 +136,13 @@ export function log(name) {
 		show(none, !list.children.length);
 	}
 
+	const again = () => list.children.length || older();
+
 	only.addEventListener("change", () => list.classList.toggle("only", only.checked));
 	older();
 	return {
 		node,
+		again,
 		event(e) {
 			if (e.ups !== name && e.ups !== null)
 				return;

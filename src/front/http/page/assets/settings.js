@@ -84,6 +84,7 @@ export function settings(ups) {
 				load();
 			wasOpen = u.commands?.open;
 		},
+		again: () => list.children.length || load(),
 		event(e) {
 			// Somebody else changed one: show what is so now, unless one is being edited.
 			if (e.ups === ups.name && e.kind === "setting" && e.facts?.outcome === "verified" && !node.contains(document.activeElement))

@@ -15,6 +15,7 @@ export function upsView(ups) {
 		node,
 		update: (u) => parts.forEach((p) => p.update?.(u)),
 		event: (e) => parts.forEach((p) => p.event?.(e)),
+		again: () => parts.forEach((p) => p.again?.()),
 		session: () => parts.forEach((p) => p.session?.()),
 		close: () => parts.forEach((p) => p.close?.()),
 	};
