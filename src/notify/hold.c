@@ -239,7 +239,7 @@ static void tell_once(struct hold *hold, struct condition *c, int64_t now_us)
 		c->missed = 0;
 		tell(hold, c, &c->began, MESSAGE_ONCE, now_us, "%s", c->began.text);
 	}
-	if (c->told > HOLD_FREE)
+	if (c->told > HOLD_FREE_SINGLE)
 		longer_digest(c);
 }
 
@@ -506,7 +506,7 @@ static void happens(struct hold *hold, const struct hold_event *event, int64_t n
 	c->changed_us = now_us;
 	keep_words(&c->began, event, wall_us);
 	miss(c, now_us);
-	if (c->missed > 1 || c->told >= HOLD_FREE)
+	if (c->missed > 1 || c->told >= HOLD_FREE_SINGLE)
 		return; /* until the digest */
 	flush(hold, event->ups, false, now_us);
 	tell_once(hold, c, now_us);

@@ -425,12 +425,13 @@ static bool is_about(const struct hub_event *event, const struct notify_target *
 	       strcmp(event->facts, facts) == 0;
 }
 
+/* What is about no UPS in particular, such as the shutdown of this host, is for everybody. */
 static bool is_for(const struct hub_event *event, const struct notify_target *target)
 {
 	for (size_t i = 0; i < target->n_ups; i++)
 		if (event->ups && strcasecmp(target->ups[i], event->ups) == 0)
 			return true;
-	return !target->n_ups;
+	return !target->n_ups || !event->ups;
 }
 
 static void on_event(void *user, const struct hub_event *event)

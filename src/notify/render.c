@@ -184,29 +184,6 @@ static void render_command(struct job *job, const struct notify_target *target,
 
 /* --- mail -------------------------------------------------------------------------------------- */
 
-struct text {
-	char *at;
-	size_t len;
-};
-
-static void put(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct text *text, const char *format, ...)
-{
-	va_list args;
-	char *more;
-	size_t len;
-
-	va_start(args, format);
-	more = xvasprintf(format, args);
-	va_end(args);
-	len = strlen(more);
-	text->at = xrealloc(text->at, text->len + len + 1);
-	memcpy(text->at + text->len, more, len + 1);
-	text->len += len;
-	free(more);
-}
-
 static bool is_ascii(const char *text)
 {
 	for (; *text; text++)
@@ -216,14 +193,14 @@ static bool is_ascii(const char *text)
 }
 
 /* RFC 2047: words of at most 75 characters, each a piece of whole UTF-8 characters in base64. */
-static void put_header(struct text *out, const char *name, const char *value)
+static void put_header(struct textbuf *out, const char *name, const char *value)
 {
 	enum { PIECE = 39 };
 	size_t len = strlen(value);
 
-	put(out, "%s:", name);
+	text_put(out, "%s:", name);
 	if (is_ascii(value)) {
-		put(out, " %s\n", value);
+		text_put(out, " %s\n", value);
 		return;
 	}
 	for (size_t at = 0; at < len;) {
@@ -233,13 +210,13 @@ static void put_header(struct text *out, const char *name, const char *value)
 		while (at + n < len && n > 1 && ((unsigned char)value[at + n] & 0xc0) == 0x80)
 			n--;
 		EVP_EncodeBlock(base64, (const unsigned char *)value + at, (int)n);
-		put(out, " =?UTF-8?B?%s?=\n", base64);
+		text_put(out, " =?UTF-8?B?%s?=\n", base64);
 		at += n;
 	}
 }
 
 /* Lines of at most 76 bytes, broken between words. */
-static void put_wrapped(struct text *out, const char *words)
+static void put_wrapped(struct textbuf *out, const char *words)
 {
 	size_t column = 0;
 
@@ -247,15 +224,15 @@ static void put_wrapped(struct text *out, const char *words)
 		size_t len = strcspn(words, " ");
 
 		if (column && column + 1 + len > 76) {
-			put(out, "\n");
+			text_put(out, "\n");
 			column = 0;
 		}
-		put(out, "%s%.*s", column ? " " : "", (int)len, words);
+		text_put(out, "%s%.*s", column ? " " : "", (int)len, words);
 		column += len + (column ? 1 : 0);
 		words += len;
 		words += strspn(words, " ");
 	}
-	put(out, "\n");
+	text_put(out, "\n");
 }
 
 /* RFC 5322, in English whatever the locale. */
@@ -272,14 +249,14 @@ static void mail_date(int64_t wall_us, char out[64])
 		 tm.tm_sec);
 }
 
-static void put_values(struct text *out, const char *values)
+static void put_values(struct textbuf *out, const char *values)
 {
 	json_t *object = values ? json_loads(values, 0, NULL) : NULL;
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(object, key, value) if (json_is_string(value))
-		put(out, "  %-20s %s\n", key, json_string_value(value));
+		text_put(out, "  %-20s %s\n", key, json_string_value(value));
 	json_decref(object);
 }
 
@@ -297,34 +274,35 @@ static char *mail_text(const struct notify_target *target, const struct message 
 {
 	char host[HOST_NAME_MAX + 1], date[64], when[32];
 	char *heading = title(m), *subject, *body;
-	struct text out = { NULL, 0 };
+	struct textbuf out = { NULL, 0 };
 	char *from = sender(target);
 
 	host_name(host);
 	mail_date(m->wall_us, date);
 	iso_time(m->wall_us, when);
-	put(&out, "Date: %s\n", date);
-	put(&out, "From: %s\n", from);
+	text_put(&out, "Date: %s\n", date);
+	text_put(&out, "From: %s\n", from);
 	for (size_t i = 0; i < target->n_to; i++)
-		put(&out, "%s%s%s", i ? ",\n " : "To: ", target->to[i],
-		    i + 1 == target->n_to ? "\n" : "");
+		text_put(&out, "%s%s%s", i ? ",\n " : "To: ", target->to[i],
+			 i + 1 == target->n_to ? "\n" : "");
 	subject = xasprintf("%s (%s)", heading, host);
 	put_header(&out, "Subject", subject);
-	put(&out, "Message-ID: <%s@%s>\n", m->id, host);
+	text_put(&out, "Message-ID: <%s@%s>\n", m->id, host);
 	if (*m->thread)
-		put(&out, "In-Reply-To: <%s@%s>\nReferences: <%s@%s>\n", m->thread, host, m->thread,
-		    host);
+		text_put(&out, "In-Reply-To: <%s@%s>\nReferences: <%s@%s>\n", m->thread, host,
+			 m->thread, host);
 	if (message_rank(m->severity) == 2)
-		put(&out, "Importance: high\n");
-	put(&out, "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"
-		  "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n");
+		text_put(&out, "Importance: high\n");
+	text_put(&out,
+		 "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"
+		 "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n");
 
 	body = late_text(m, late_s);
 	put_wrapped(&out, body);
-	put(&out, "\n  %-20s %s\n  %-20s %s\n  %-20s %s\n", "time", when, "host", host, "event",
-	    m->kind);
+	text_put(&out, "\n  %-20s %s\n  %-20s %s\n  %-20s %s\n", "time", when, "host", host,
+		 "event", m->kind);
 	if (m->ups)
-		put(&out, "  %-20s %s\n", "ups", m->ups);
+		text_put(&out, "  %-20s %s\n", "ups", m->ups);
 	put_values(&out, m->values);
 	free(body);
 	free(subject);
@@ -336,18 +314,18 @@ static char *mail_text(const struct notify_target *target, const struct message 
 /* --- curl -------------------------------------------------------------------------------------- */
 
 /* A line of curl's configuration; its quoted strings know these escapes. */
-static void put_option(struct text *out, const char *name, const char *value)
+static void put_option(struct textbuf *out, const char *name, const char *value)
 {
-	put(out, "%s = \"", name);
+	text_put(out, "%s = \"", name);
 	for (; *value; value++)
 		if (*value == '\n')
-			put(out, "\\n");
+			text_put(out, "\\n");
 		else
-			put(out, "%s%c", *value == '"' || *value == '\\' ? "\\" : "", *value);
-	put(out, "\"\n");
+			text_put(out, "%s%c", *value == '"' || *value == '\\' ? "\\" : "", *value);
+	text_put(out, "\"\n");
 }
 
-static void put_http_header(struct text *out, const char *name, const char *value)
+static void put_http_header(struct textbuf *out, const char *name, const char *value)
 {
 	char *line = xasprintf("%s: %s", name, value);
 
@@ -355,21 +333,21 @@ static void put_http_header(struct text *out, const char *name, const char *valu
 	free(line);
 }
 
-static void begin_curl(struct job *job, struct text *out, const struct notify_target *target,
+static void begin_curl(struct job *job, struct textbuf *out, const struct notify_target *target,
 		       const char *protocols)
 {
 	add_arg(job, curl);
 	add_arg(job, "--disable"); /* nobody's ~/.curlrc; has to be first */
 	add_arg(job, "--config");
 	add_arg(job, "/dev/fd/3");
-	put(out, "silent\nshow-error\ngloboff\nconnect-timeout = 10\nmax-time = %u\n",
-	    target->timeout_s);
+	text_put(out, "silent\nshow-error\ngloboff\nconnect-timeout = 10\nmax-time = %u\n",
+		 target->timeout_s);
 	put_option(out, "proto", protocols);
 	if (target->ca_file)
 		put_option(out, "cacert", target->ca_file);
 }
 
-static void begin_http(struct job *job, struct text *out, const struct notify_target *target,
+static void begin_http(struct job *job, struct textbuf *out, const struct notify_target *target,
 		       const char *url)
 {
 	begin_curl(job, out, target, "=http,https");
@@ -411,7 +389,7 @@ static char *webhook_text(const struct notify_target *target, const struct messa
 	return text;
 }
 
-static void put_signature(struct text *out, const char *secret, const char *body)
+static void put_signature(struct textbuf *out, const char *secret, const char *body)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
@@ -427,7 +405,7 @@ static void put_signature(struct text *out, const char *secret, const char *body
 static void render_webhook(struct job *job, const struct notify_target *target,
 			   const struct message *m, unsigned attempt, int64_t late_s)
 {
-	struct text out = { NULL, 0 };
+	struct textbuf out = { NULL, 0 };
 
 	job->input = webhook_text(target, m, attempt, late_s);
 	begin_http(job, &out, target, target->url);
@@ -447,7 +425,7 @@ static void render_ntfy(struct job *job, const struct notify_target *target,
 		const char *priority, *tags;
 	} rows[] = { { "3", "information_source" }, { "4", "warning" }, { "5", "rotating_light" } };
 	unsigned rank = message_rank(m->severity);
-	struct text out = { NULL, 0 };
+	struct textbuf out = { NULL, 0 };
 	char *heading = title(m);
 
 	job->input = late_text(m, late_s);
@@ -474,7 +452,7 @@ static void render_gotify(struct job *job, const struct notify_target *target,
 	char *heading = title(m), *text = late_text(m, late_s);
 	json_t *root = json_pack("{s:s, s:s, s:i}", "title", heading, "message", text, "priority",
 				 priorities[message_rank(m->severity)]);
-	struct text out = { NULL, 0 };
+	struct textbuf out = { NULL, 0 };
 
 	job->input = json_dumps(root, JSON_COMPACT);
 	begin_http(job, &out, target, url);
@@ -498,7 +476,7 @@ static char *bare_address(const char *address)
 
 static void render_smtp(struct job *job, const struct notify_target *target)
 {
-	struct text out = { NULL, 0 };
+	struct textbuf out = { NULL, 0 };
 	char *from = sender(target), *address = bare_address(from);
 
 	begin_curl(job, &out, target, "=smtp,smtps");
@@ -512,13 +490,13 @@ static void render_smtp(struct job *job, const struct notify_target *target)
 		free(address);
 	}
 	put_option(&out, "upload-file", "-");
-	put(&out, "crlf\n");
+	text_put(&out, "crlf\n");
 	if (target->user) {
 		char *login =
 			xasprintf("%s:%s", target->user, target->password ? target->password : "");
 
 		if (strncmp(target->smtp, "smtps:", 6) != 0)
-			put(&out, "ssl-reqd\n"); /* no password over an open line */
+			text_put(&out, "ssl-reqd\n"); /* no password over an open line */
 		put_option(&out, "user", login);
 		explicit_bzero(login, strlen(login));
 		free(login);

@@ -10,16 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "util/util.h"
 
 /* Twelve digits; a separator, if there is one, after every group digits and nowhere else. */
 static bool parse_six(const char *text, uint8_t out[6])
@@ -36,7 +27,7 @@ static bool parse_six(const char *text, uint8_t out[6])
 		group = 2;
 	}
 	for (; *text; text++) {
-		int value = hex_digit(*text);
+		int value = hex_value(*text);
 
 		if (value < 0 || digits >= 12)
 			return false;

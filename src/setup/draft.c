@@ -1,6 +1,5 @@
 #include "setup/draft.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,102 +151,79 @@ void draft_note(struct draft_section *section, const char *comment)
 
 /* ---- as text ---- */
 
-struct out {
-	char *text;
-	size_t len;
-};
-
-static void put(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct out *out, const char *format, ...)
-{
-	va_list args;
-	char *more;
-	size_t len;
-
-	va_start(args, format);
-	more = xvasprintf(format, args);
-	va_end(args);
-	len = strlen(more);
-	out->text = xrealloc(out->text, out->len + len + 1);
-	memcpy(out->text + out->len, more, len + 1);
-	out->len += len;
-	free(more);
-}
-
 /* In double quotes, where \ escapes and ${NAME} would be replaced by the environment. */
-static void put_quoted(struct out *out, const char *value)
+static void put_quoted(struct textbuf *out, const char *value)
 {
-	put(out, "\"");
+	text_put(out, "\"");
 	for (const char *p = value; *p; p++)
-		put(out, "%s%c", *p == '"' || *p == '\\' || (*p == '$' && p[1] == '{') ? "\\" : "",
-		    *p);
-	put(out, "\"");
+		text_put(out, "%s%c",
+			 *p == '"' || *p == '\\' || (*p == '$' && p[1] == '{') ? "\\" : "", *p);
+	text_put(out, "\"");
 }
 
 /* Numbers and words like yes need no quotes; a serial number looks better with them. */
-static void put_value(struct out *out, const char *value)
+static void put_value(struct textbuf *out, const char *value)
 {
 	size_t len = strlen(value);
 
 	if (len && (strspn(value, "abcdefghijklmnopqrstuvwxyz-") == len ||
 		    (len <= 7 && strspn(value, "0123456789") == len)))
-		put(out, "%s", value);
+		text_put(out, "%s", value);
 	else
 		put_quoted(out, value);
 }
 
-static void put_comment(struct out *out, const char *indent, const char *text)
+static void put_comment(struct textbuf *out, const char *indent, const char *text)
 {
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 
-		put(out, "%s#%s%.*s\n", indent, len ? " " : "", (int)len, text);
+		text_put(out, "%s#%s%.*s\n", indent, len ? " " : "", (int)len, text);
 		text += len + (text[len] == '\n');
 	}
 }
 
-static void put_key(struct out *out, const char *indent, const struct draft_key *key)
+static void put_key(struct textbuf *out, const char *indent, const struct draft_key *key)
 {
-	put(out, "%s%s = ", indent, key->key);
+	text_put(out, "%s%s = ", indent, key->key);
 	if (!key->list) {
 		put_value(out, key->values[0]);
 	} else {
-		put(out, "{");
+		text_put(out, "{");
 		for (size_t i = 0; i < key->n; i++) {
-			put(out, "%s", i ? ", " : "");
+			text_put(out, "%s", i ? ", " : "");
 			put_quoted(out, key->values[i]);
 		}
-		put(out, "}");
+		text_put(out, "}");
 	}
 	if (key->comment)
-		put(out, "\t# %s", key->comment);
-	put(out, "\n");
+		text_put(out, "\t# %s", key->comment);
+	text_put(out, "\n");
 }
 
-static void put_section(struct out *out, const struct draft_section *section)
+static void put_section(struct textbuf *out, const struct draft_section *section)
 {
-	put(out, "\n");
+	text_put(out, "\n");
 	if (section->comment)
 		put_comment(out, "", section->comment);
-	put(out, "%s ", section->kind);
+	text_put(out, "%s ", section->kind);
 	if (section->title) {
 		put_quoted(out, section->title);
-		put(out, " ");
+		text_put(out, " ");
 	}
-	put(out, "{\n");
+	text_put(out, "{\n");
 	for (size_t i = 0; i < section->n_keys; i++)
 		put_key(out, "\t", &section->keys[i]);
-	put(out, "}\n");
+	text_put(out, "}\n");
 }
 
 char *draft_print(const struct draft *draft, const char *head)
 {
-	struct out out = { 0 };
+	struct textbuf out = { NULL, 0 };
 
-	put(&out, "%s", "");
+	text_put(&out, "%s", "");
 	put_comment(&out, "", head);
 	for (size_t i = 0; i < draft->n_sections; i++)
 		put_section(&out, draft->sections[i]);
-	return out.text;
+	return out.at;
 }

@@ -77,6 +77,33 @@ static int64_t read_clock(clockid_t id)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+void text_put(struct textbuf *text, const char *format, ...)
+{
+	va_list args;
+	char *more;
+	size_t len;
+
+	va_start(args, format);
+	more = xvasprintf(format, args);
+	va_end(args);
+	len = strlen(more);
+	text->at = xrealloc(text->at, text->len + len + 1);
+	memcpy(text->at + text->len, more, len + 1);
+	text->len += len;
+	free(more);
+}
+
+int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 int64_t clock_us(void)
 {
 	return read_clock(CLOCK_BOOTTIME);

@@ -15,6 +15,16 @@ char *xstrdup(const char *s); /* NULL gives NULL */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
+/** Text that grows; begins as { NULL, 0 }. free() at. */
+struct textbuf {
+	char *at;
+	size_t len;
+};
+void text_put(struct textbuf *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** 0 to 15, or -1. */
+int hex_value(char c);
+
 /** CLOCK_BOOTTIME in microseconds: monotonic, and it goes on while the machine sleeps. */
 int64_t clock_us(void);
 /** Wall clock in microseconds since 1970. */

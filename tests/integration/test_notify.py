@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import stat
@@ -545,6 +546,26 @@ def test_command_line(sim, site):
         done = cli(daemon, "notify", "list", "--json")
         assert len(json.loads(done.stdout)["targets"]) == 2
         assert cli(daemon, "_complete", "--", "notify", "test", "").stdout.split() == ["good", "bad"]
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def test_every_kind_of_event_is_known_and_described():
+    """What the daemon tells of itself, found in its sources: a kind next to its severity."""
+    said_by_the_hub = {"comm-ok", "comm-lost", "comm-silent", "monitored-only"}  # under other names
+    kinds = set()
+    for part in ("daemon", "history", "notify", "policy", "port", "ups"):
+        for path in (ROOT / "src" / part).glob("*.c"):
+            text = path.read_text()
+            kinds |= set(re.findall(r'"([a-z][a-z-]+)",\s*"(?:info|warning|alert)"', text))
+            kinds |= set(re.findall(r'hub_event\(\s*[\w>.-]+,\s*"([a-z-]+)"', text))
+    assert {"on-battery", "fsd", "shutdown-announced", "notify-failed"} <= kinds
+    table = (ROOT / "src/notify/kinds.c").read_text()
+    page = (ROOT / "docs/notifications.md").read_text()
+    for kind in kinds - said_by_the_hub:
+        assert f'{{ "{kind}", KIND_' in table, kind
+        assert f"`{kind}`" in page, kind
 
 
 def test_no_targets(sim):

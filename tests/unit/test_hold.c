@@ -362,8 +362,8 @@ static void test_single_events(void **state)
 	}
 	pass(rig, 600);
 	assert_int_equal(rig->told[0].at_us, 0);
-	assert_true(rig->n >= HOLD_FREE + 1 && rig->n <= HOLD_FREE + 4);
-	for (size_t i = HOLD_FREE; i < rig->n; i++)
+	assert_true(rig->n >= HOLD_FREE_SINGLE + 1 && rig->n <= HOLD_FREE_SINGLE + 4);
+	for (size_t i = HOLD_FREE_SINGLE; i < rig->n; i++)
 		assert_true(rig->told[i].count > 1);
 	rig_free(rig);
 }

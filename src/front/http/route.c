@@ -2,16 +2,7 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "util/util.h"
 
 /* Decode len bytes into out; plus: '+' means a blank, as in queries. */
 static bool decode(char *out, size_t size, const char *in, size_t len, bool plus)
@@ -22,8 +13,8 @@ static bool decode(char *out, size_t size, const char *in, size_t len, bool plus
 		unsigned char c = (unsigned char)in[i];
 
 		if (c == '%') {
-			int high = len - i > 2 ? hex_digit(in[i + 1]) : -1;
-			int low = len - i > 2 ? hex_digit(in[i + 2]) : -1;
+			int high = len - i > 2 ? hex_value(in[i + 1]) : -1;
+			int low = len - i > 2 ? hex_value(in[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return false;
