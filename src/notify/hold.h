@@ -19,7 +19,7 @@
  */
 enum {
 	HOLD_FREE = 4,
-	HOLD_FREE_SINGLE = 20, /* of events that begin nothing: they may be the steps of something */
+	HOLD_FREE_SINGLE = 20, /* of events that begin nothing, such as steps */
 	HOLD_MAX_S = 300,
 	HOLD_CALM_S = 1800,
 	HOLD_DIGEST_FIRST_S = 60,
