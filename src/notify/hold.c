@@ -207,8 +207,7 @@ static void tell(struct hold *hold, struct condition *c, const struct message *w
 	va_start(args, format);
 	m.text = xvasprintf(format, args);
 	va_end(args);
-	if (strlen(m.text) > MESSAGE_TEXT_MAX)
-		m.text[MESSAGE_TEXT_MAX] = '\0';
+	message_cut(m.text, MESSAGE_TEXT_MAX);
 
 	c->told_us = now_us;
 	c->missed = 0;

@@ -25,6 +25,30 @@ unsigned message_rank(const char *severity)
 	return severity && strcmp(severity, "warning") == 0 ? 1 : 0;
 }
 
+void message_cut(char *text, size_t len)
+{
+	if (strlen(text) <= len)
+		return;
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	text[len] = '\0';
+}
+
+void message_clean(char *text)
+{
+	json_t *utf8 = json_string(text);
+
+	for (char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c == 0x7f)
+			*p = ' ';
+		else if (c >= 0x80 && !utf8)
+			*p = '?';
+	}
+	json_decref(utf8);
+}
+
 void message_clear(struct message *message)
 {
 	free(message->target);
@@ -73,9 +97,11 @@ static void put_number(json_t *root, const char *key, int64_t number)
 	json_object_set_new(root, key, json_integer((json_int_t)number));
 }
 
+/* A record has a bound: facts that are larger than most of it are left out. */
 static void put_object(json_t *root, const char *key, const char *text)
 {
-	json_t *object = text ? json_loads(text, 0, NULL) : NULL;
+	json_t *object =
+		text && strlen(text) <= MESSAGE_RECORD_MAX / 4 ? json_loads(text, 0, NULL) : NULL;
 
 	if (object)
 		json_object_set_new(root, key, object);

@@ -29,6 +29,7 @@ struct message {
 	int64_t wall_us;  /* when what is told happened */
 	int64_t start_us; /* wall clock: when the condition began */
 	int64_t made_us;  /* monotonic of this run; not in the record */
+	int64_t until_us; /* likewise: it is not too old before that; 0 = nothing of the kind */
 	char *target;	  /* name of the notify section */
 	char *kind;	  /* of the event: "on-battery" */
 	char *severity;	  /* "info", "warning", "alert" */
@@ -42,6 +43,11 @@ struct message {
 const char *message_state_word(enum message_state state);
 /** 0, 1, 2 for info, warning, alert; anything else is info. */
 unsigned message_rank(const char *severity);
+
+/** Cut text to at most len bytes, between characters of UTF-8. */
+void message_cut(char *text, size_t len);
+/** Make text printable UTF-8: what is not becomes '?' or a blank. */
+void message_clean(char *text);
 
 void message_clear(struct message *message);
 void message_free(struct message *message); /* on the heap; NULL is allowed */

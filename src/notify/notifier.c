@@ -30,6 +30,7 @@ enum {
 	LOOK_S = 5,	   /* how often that is looked at */
 	FAILING_AFTER = 3, /* attempts, then it is an event */
 	REWRITE_S = 30,	   /* after a write failed */
+	GRACE_S = 900,	   /* for what is too old already at the start */
 	STOP_MS = 2000,
 };
 
@@ -626,6 +627,8 @@ static void take_loaded(struct notifier *notifier)
 		int64_t age_us = now_wall_us - message->wall_us;
 
 		message->made_us = now_us - (age_us > 0 ? age_us : 0);
+		/* the host was off for long, or its clock is wrong: it gets its chance */
+		message->until_us = now_us + (int64_t)GRACE_S * SEC;
 		if (!teller) {
 			log_warning("\"%s\" is no longer configured, dropped: %s", message->target,
 				    message->text);

@@ -61,7 +61,10 @@ struct message *queue_add(struct queue *queue, struct message *message)
 
 static int64_t too_old_us(const struct queue *queue, size_t i)
 {
-	return queue->list[i]->made_us + queue->expire_us;
+	const struct message *message = queue->list[i];
+	int64_t old_us = message->made_us + queue->expire_us;
+
+	return old_us > message->until_us ? old_us : message->until_us;
 }
 
 int64_t queue_due_us(const struct queue *queue)

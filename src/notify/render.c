@@ -74,16 +74,18 @@ static char *late_text(const struct message *m, int64_t late_s)
 static char *title(const struct message *m)
 {
 	static const char *const words[] = { "", "", "ALERT " };
-	size_t len = strcspn(m->text, "(");
+	char *text = xstrdup(m->text), *whole;
+	size_t len;
 
-	if (len > 100)
-		for (len = 100; len > 60 && m->text[len] != ' ';)
-			len--;
-	while (len > 0 && strchr(" .", m->text[len - 1]))
-		len--;
-	return xasprintf("%s%s: %.*s",
-			 m->state == MESSAGE_TEST ? "" : words[message_rank(m->severity)], about(m),
-			 (int)len, m->text);
+	text[strcspn(text, "(")] = '\0';
+	message_cut(text, 100);
+	for (len = strlen(text); len > 0 && strchr(" .", text[len - 1]);)
+		text[--len] = '\0';
+	whole = xasprintf("%s%s: %s",
+			  m->state == MESSAGE_TEST ? "" : words[message_rank(m->severity)],
+			  about(m), text);
+	free(text);
+	return whole;
 }
 
 /* --- environment ------------------------------------------------------------------------------ */
@@ -541,6 +543,8 @@ void render(struct job *job, const struct notify_target *target, const struct me
 		render_gotify(job, target, message, late_s);
 		break;
 	}
+	if (!job->input)
+		job->input = xstrdup("");
 	add_environment(job, target, message, attempt, late_s);
 }
 
@@ -582,6 +586,13 @@ static bool is_http(const struct notify_target *target)
 	       target->type == TARGET_GOTIFY;
 }
 
+static const char *program_of(const struct notify_target *target)
+{
+	if (is_http(target) || target->smtp)
+		return curl;
+	return target->n_command ? target->command[0] : sendmail;
+}
+
 /* The last line a program wrote is most often the one that tells; of curl's, its own. */
 static void last_line(const char *said, char *out, size_t size)
 {
@@ -594,9 +605,7 @@ static void last_line(const char *said, char *out, size_t size)
 		for (begin = said + len; begin > said && begin[-1] != '\n';)
 			begin--;
 	snprintf(out, size, "%.*s", (int)(said + len - begin), begin);
-	for (char *p = out; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
+	message_clean(out);
 }
 
 enum queue_result render_judge(const struct notify_target *target, const struct run_end *end,
@@ -606,7 +615,8 @@ enum queue_result render_judge(const struct notify_target *target, const struct 
 	char said[200];
 
 	if (end->error) {
-		snprintf(why, size, "it cannot be run: %s", strerror(end->error));
+		snprintf(why, size, "%.100s cannot be run: %s", program_of(target),
+			 strerror(end->error));
 		return QUEUE_AGAIN;
 	}
 	if (end->timed_out) {

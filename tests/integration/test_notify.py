@@ -489,7 +489,7 @@ def curls_of(parent):
 
 def test_api(sim, site):
     tell = site.teller()
-    bad = site.program("bad", "echo broken; exit 3")
+    bad = site.program("bad", "printf '\\377 broken\\n'; exit 3")
     with Daemon(
         config=config(
             sim,
@@ -505,7 +505,7 @@ def test_api(sim, site):
         assert api(daemon, "notify/nonesuch/test", "POST")[0] == 404
         for name, state, words in (
             ("good", "delivered", "done"),
-            ("bad", "failed", "exit code 3: broken"),
+            ("bad", "failed", "exit code 3: ? broken"),
             ("none", "failed", "No such file"),
         ):
             assert api(daemon, f"notify/{name}/test", "POST")[0] == 202

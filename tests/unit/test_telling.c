@@ -123,6 +123,35 @@ static void test_expiry(void **state)
 	assert_null(queue_expired(queue, 100 * SEC));
 	assert_int_equal(queue_count(queue), 1);
 	queue_free(queue);
+
+	/* from before a start: it gets its chance, however old it is */
+	queue = queue_new((int64_t)100 * SEC);
+	young = make(4, "info");
+	young->made_us = -(int64_t)86400 * SEC;
+	young->until_us = (int64_t)50 * SEC;
+	assert_null(queue_add(queue, young));
+	assert_null(queue_expired(queue, (int64_t)49 * SEC));
+	old = queue_expired(queue, (int64_t)50 * SEC);
+	assert_non_null(old);
+	message_free(old);
+	queue_free(queue);
+}
+
+static void test_texts(void **state)
+{
+	char good[] = "Gr\xc3\xbc\xc3\x9f", bad[] = "a\xff\x01 b";
+
+	(void)state;
+	message_clean(good);
+	assert_string_equal(good, "Gr\xc3\xbc\xc3\x9f");
+	message_cut(good, 5);
+	assert_string_equal(good, "Gr\xc3\xbc");
+	message_cut(good, 4);
+	assert_string_equal(good, "Gr\xc3\xbc");
+	message_cut(good, 3);
+	assert_string_equal(good, "Gr");
+	message_clean(bad);
+	assert_string_equal(bad, "a?  b");
 }
 
 static void test_overflow(void **state)
@@ -261,7 +290,7 @@ int main(void)
 		cmocka_unit_test(test_order),  cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_expiry), cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_record), cmocka_unit_test(test_bad_records),
-		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_kinds),  cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
