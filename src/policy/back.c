@@ -127,12 +127,10 @@ static bool hangs_on(const struct policy_wake *config, unsigned ups)
 
 void wake_begin(struct policy *p)
 {
-	for (size_t i = 0; i < p->config.n_wake; i++) {
-		p->wake[i] = (struct saved_wake){ 0 };
+	for (size_t i = 0; i < p->config.n_wake; i++)
 		for_each_ups (p, u)
 			if (u->kept.doomed && hangs_on(&p->config.wake[i], ups_index(p, u)))
-				p->wake[i].pending = true;
-	}
+				p->wake[i] = (struct saved_wake){ .pending = true };
 }
 
 unsigned wake_pending(const struct policy *p)

@@ -124,20 +124,6 @@ static bool start_open(const struct policy *p)
 	return false;
 }
 
-static void say_no_start(struct policy *p)
-{
-	if (p->start_told)
-		return;
-	p->start_told = true;
-	for_each_ups (p, u)
-		if (u->kept.doomed &&
-		    (u->kept.start == START_WANTED || u->kept.start == START_FAILED))
-			say(p, (int)ups_index(p, u), "shutdown-no-start", "alert",
-			    "It was not seen that UPS %s starts by itself when the mains return; "
-			    "it may stay off.",
-			    ups_name(p, u));
-}
-
 int64_t final_delay_step(struct policy *p, int64_t now_us)
 {
 	int64_t due = p->since_us + p->config.final_delay_s * SEC;
@@ -147,7 +133,6 @@ int64_t final_delay_step(struct policy *p, int64_t now_us)
 		return due;
 	if (start_open(p) && now_us < start_due)
 		return start_due;
-	say_no_start(p);
 	enter(p, p->config.host == POLICY_HOST_SHUTDOWN ? POLICY_HOST : POLICY_SWITCHING_OFF,
 	      now_us);
 	return NEVER;

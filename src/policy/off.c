@@ -42,12 +42,6 @@ static int64_t off_give_up_us(const struct policy *p, const struct ups *u)
 	return from + (OFF_WAIT_S + p->config.host_shutdown_time_s) * SEC;
 }
 
-/* By then an order that reached the UPS has shown its effect. */
-static int64_t off_surely_us(const struct policy *p, const struct ups *u)
-{
-	return u->kept.off_us + (OFF_SURE_S + p->config.host_shutdown_time_s) * SEC;
-}
-
 static int64_t off_wanted_step(struct policy *p, struct ups *u, int64_t now_us)
 {
 	if (now_us >= off_give_up_us(p, u) || u->off_tries >= OFF_TRIES) {
@@ -66,6 +60,10 @@ static int64_t off_wanted_step(struct policy *p, struct ups *u, int64_t now_us)
 	return now_us;
 }
 
+/*
+ * Ordered once, never twice: a daemon that was killed may not know whether its order was heard, and a
+ * second one could come when everything runs again.
+ */
 static int64_t off_ordered_step(struct policy *p, struct ups *u, int64_t now_us)
 {
 	if (u->off_version) {
@@ -73,13 +71,8 @@ static int64_t off_ordered_step(struct policy *p, struct ups *u, int64_t now_us)
 			return kept_due(p);
 		order_off(p, u);
 	}
-	if (u->off_lost && now_us >= off_surely_us(p, u)) {
-		u->off_lost = false;
-		u->kept.off = OFF_WANTED;
-		return now_us;
-	}
 	if (now_us < off_give_up_us(p, u))
-		return sooner(off_give_up_us(p, u), u->off_lost ? off_surely_us(p, u) : NEVER);
+		return off_give_up_us(p, u);
 	off_failed(p, u, "it was told to, and is still on", now_us);
 	return NEVER;
 }

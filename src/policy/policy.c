@@ -114,7 +114,7 @@ static void restore_spent(struct ups *u, unsigned spent, int64_t now_us)
 			u->cond[i] = (struct cond){ .true_us = now_us, .spent = true };
 }
 
-static void restore_ups(struct policy *p, const struct record *r, bool reload, int64_t now_us)
+static void restore_ups(struct policy *p, const struct record *r, int64_t now_us)
 {
 	for (size_t i = 0; i < r->n_ups; i++) {
 		struct ups *u = find_ups(p, r->ups[i].name);
@@ -123,7 +123,6 @@ static void restore_ups(struct policy *p, const struct record *r, bool reload, i
 			continue;
 		u->kept = r->ups[i].ups;
 		u->kept.outage_us = sooner(u->kept.outage_us, now_us);
-		u->off_lost = u->kept.off == OFF_ORDERED && !reload;
 		restore_spent(u, u->kept.spent, now_us);
 		if (u->kept.fsd)
 			act(p, POLICY_FSD_SET, (int)ups_index(p, u));
@@ -187,10 +186,12 @@ static void go_on(struct policy *p, const struct record *r, bool reload, int64_t
 	p->announced_us = sooner(r->announced_us, now_us);
 	p->operator_asked = r->operator_asked;
 	p->operator_us = sooner(r->operator_us, now_us);
-	restore_ups(p, r, reload, now_us);
+	restore_ups(p, r, now_us);
 	restore_stage(p, r, reload);
 	restore_host(p, r);
 	restore_wakes(p, r);
+	if (!reload && (p->state == POLICY_HOST || p->state == POLICY_SWITCHING_OFF))
+		say_what_may_stay_down(p);
 	if (!reload && policy_state_forced(p->state))
 		say(p, -1, "shutdown-step", "warning",
 		    "This daemon was restarted in a forced shutdown and goes on with it: %s.",
@@ -199,6 +200,16 @@ static void go_on(struct policy *p, const struct record *r, bool reload, int64_t
 
 /* What was hot or in alarm before the boot led to a sequence already. */
 static const unsigned spent_by_boot = 1u << POLICY_COND_TEMPERATURE | 1u << POLICY_COND_ALARM;
+
+/*
+ * A record of this boot that says less than happened since: the disk did not take what followed. Its
+ * steps would all have been over by now.
+ */
+static bool is_stale(const struct policy *p, const struct record *r, int64_t now_us)
+{
+	return r->state >= POLICY_ANNOUNCED && r->state <= POLICY_FINAL_DELAY &&
+	       now_us > r->announced_us + (path_s(p, POLICY_ANNOUNCED) + STALE_S) * SEC;
+}
 
 /* Another boot: looked at, never continued. */
 static void judge(struct policy *p, const struct record *r, int64_t now_us)
@@ -218,8 +229,8 @@ static void judge(struct policy *p, const struct record *r, int64_t now_us)
 	if (forced) {
 		wake_begin(p);
 		say(p, -1, "shutdown-found", "warning",
-		    "This machine was started again after a forced shutdown (%.120s). Nothing of it "
-		    "is continued; what halted and kept its power has to be woken.",
+		    "A forced shutdown (%.120s) is found that is over or from before this boot. "
+		    "Nothing of it is continued; what halted and kept its power has to be woken.",
 		    r->cause);
 	} else {
 		restore_wakes(p, r);
@@ -256,7 +267,7 @@ static void restore(struct policy *p, const struct policy_start *start, int64_t 
 	}
 	if (best) {
 		p->serial = best->serial;
-		if (here)
+		if (here && !is_stale(p, best, now_us))
 			go_on(p, best, start->reload, now_us);
 		else
 			judge(p, best, now_us);
@@ -281,6 +292,7 @@ struct policy *policy_new(const struct policy_config *config, const struct polic
 	p->since_us = now_us;
 	p->now_us = now_us;
 	p->due_us = NEVER;
+	p->settle_us = start->reload ? now_us : now_us + SETTLE_S * SEC;
 	p->logins_us = start->reload ? now_us : now_us + RECONNECT_S * SEC;
 	for_each_ups (p, u) {
 		u->heard_us = now_us;

@@ -54,7 +54,7 @@ enum { POLICY_HOLD_S = 10 };
 enum policy_end {
 	POLICY_END_RETURN,  /* off, and on again with the mains */
 	POLICY_END_STAYOFF, /* off until someone switches it on */
-	POLICY_END_NOTHING, /* left alone: it runs until its battery is empty */
+	POLICY_END_NOTHING, /* not switched off: it runs until its battery is empty */
 };
 
 struct policy_ups_config {

@@ -14,13 +14,14 @@ enum {
 	START_WAIT_S = 15, /* ... and after this the sequence no longer waits for it */
 	OFF_TRIES = 30,	   /* an order to switch off that is refused: 10 s apart */
 	OFF_WAIT_S = 600,  /* a UPS that is not heard of, or an order that does not end */
-	OFF_SURE_S = 120,
 	RETRY_S = 10,
 	HOST_TRIES = 3,
 	HOST_ANSWER_S = 30,
 	HOST_HUNG_S = 60, /* beyond its own time */
 	SAVE_WAIT_S = 2,  /* a step waits so long for its record, no longer */
 	SAVE_HUNG_S = 30,
+	SETTLE_S = 10,	  /* after a start: all UPSes are heard by then, or they are not */
+	STALE_S = 600,	  /* beyond what its steps can last, a record is not gone on with */
 	RECONNECT_S = 15, /* after a restart: NUT clients come back within a poll or two */
 	WAKE_CHARGE_WAIT_S = 6 * 3600,
 	MAINS_CLEAR_S = 60, /* control.md section 6 */
@@ -35,8 +36,8 @@ struct cond {
 
 struct ups {
 	/* what is seen */
-	bool known;
-	unsigned flags; /* the last known */
+	bool known, ever; /* heard now; heard since the start */
+	unsigned flags;	  /* the last known */
 	bool has_charge, has_temperature, has_runtime;
 	double charge, temperature, runtime, runtime_smooth;
 	int64_t runtime_us, runtime_began_us;
@@ -57,7 +58,6 @@ struct ups {
 	int64_t start_retry_us, off_retry_us;
 	unsigned start_tries, off_tries;
 	uint64_t off_version; /* the record that must be kept before it is ordered */
-	bool off_lost;	      /* ordered by a daemon that is gone: perhaps never heard */
 };
 
 enum command_state { CMD_TODO, CMD_BEGUN, CMD_RUNNING, CMD_ENDED };
@@ -84,6 +84,7 @@ struct policy {
 	char operator_text[POLICY_TEXT_MAX];
 
 	int64_t announced_us;
+	int64_t settle_us;
 	int64_t logins_us; /* from then on "nobody is logged in" is believed */
 	unsigned stage;
 	struct command commands[POLICY_COMMANDS_MAX];
@@ -92,7 +93,6 @@ struct policy {
 	unsigned host_tries;
 	int64_t host_us; /* asked, accepted or failed at */
 	int64_t host_retry_us;
-	bool start_told;
 
 	/* the record */
 	uint64_t serial, version, saved_version, out_version;
@@ -136,6 +136,7 @@ void enter(struct policy *p, enum policy_state next, int64_t now_us);
 int64_t sequence_step(struct policy *p, int64_t now_us);
 /** Whether nothing of the sequence is still to be done to this UPS, come what may. */
 bool steps_over(const struct policy *p, const struct ups *u);
+void say_what_may_stay_down(struct policy *p);
 bool any_owed(const struct policy *p);
 
 /* What is due in a state; when to look again. forced.c, host.c, off.c */
@@ -153,6 +154,10 @@ void fsd_clear(struct policy *p, struct ups *u, const char *why, int64_t now_us)
 void wake_begin(struct policy *p);
 int64_t wake_step(struct policy *p, int64_t now_us);
 unsigned wake_pending(const struct policy *p);
+
+/* view.c */
+/** From the beginning of a state to this host's shutdown, every wait at its full length. */
+unsigned path_s(const struct policy *p, enum policy_state from);
 
 /* config.c */
 int policy_config_copy(struct policy_config *to, const struct policy_config *from);

@@ -60,10 +60,11 @@ static void put_text(struct out *out, const char *key, const char *text)
 
 static void put_ups(struct out *out, const char *name, const struct saved_ups *ups)
 {
-	put(out, "ups %s %" PRId64 " %" PRId64 " %s %s %" PRId64 " %u %s%s%s%s%s%s\n", name,
+	put(out, "ups %s %" PRId64 " %" PRId64 " %s %s %" PRId64 " %u %s%s%s%s%s%s%s\n", name,
 	    ups->outage_us, ups->fsd_us, starts[ups->start], offs[ups->off], ups->off_us,
 	    ups->spent, ups->outage ? "b" : "-", ups->doomed ? "d" : "-", ups->ended ? "e" : "-",
-	    ups->fsd ? "f" : "-", ups->fsd_runs ? "r" : "-", ups->seen_off ? "o" : "-");
+	    ups->fsd ? "f" : "-", ups->fsd_runs ? "r" : "-", ups->seen_off ? "o" : "-",
+	    ups->mains ? "m" : "-");
 }
 
 size_t record_print(const struct record *record, char *out, size_t size)
@@ -243,9 +244,9 @@ static bool read_host(struct line *l, struct record *r)
 
 static bool read_flags(const char *word, struct saved_ups *ups)
 {
-	static const char letters[] = "bdefro";
-	bool *const flags[] = { &ups->outage, &ups->doomed,   &ups->ended,
-				&ups->fsd,    &ups->fsd_runs, &ups->seen_off };
+	static const char letters[] = "bdefrom";
+	bool *const flags[] = { &ups->outage,	&ups->doomed,	&ups->ended, &ups->fsd,
+				&ups->fsd_runs, &ups->seen_off, &ups->mains };
 
 	if (strlen(word) != ARRAY_SIZE(flags))
 		return false;

@@ -15,6 +15,7 @@ enum saved_host { HOST_NONE, HOST_ASKED, HOST_ACCEPTED, HOST_FAILED };
 struct saved_ups {
 	bool outage; /* on battery, as far as was known */
 	int64_t outage_us;
+	bool mains;  /* last seen on mains again, not long enough yet */
 	bool doomed; /* part of the sequence */
 	bool ended;  /* ... and done with */
 	bool fsd, fsd_runs;

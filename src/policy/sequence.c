@@ -44,11 +44,11 @@ static void doom(struct policy *p, struct ups *u, int64_t now_us)
 {
 	struct saved_ups *kept = &u->kept;
 
-	kept->doomed = true;
 	kept->ended = false;
 	kept->off = OFF_NONE;
 	kept->off_us = 0;
-	kept->start = ups_end(p, u) == POLICY_END_RETURN ? START_WANTED : START_NONE;
+	/* also for one that is left to run empty */
+	kept->start = ups_end(p, u) == POLICY_END_STAYOFF ? START_NONE : START_WANTED;
 	u->start_tries = 0;
 	u->start_retry_us = 0;
 	u->off_tries = 0;
@@ -74,20 +74,13 @@ static void announce(struct policy *p, int64_t now_us)
 	p->host_failed = false;
 	p->host_tries = 0;
 	p->host_us = 0;
-	p->start_told = false;
 	p->stage = 0;
 	memset(p->commands, 0, sizeof(p->commands));
-	memset(p->wake, 0, sizeof(p->wake));
 	say(p, by, "shutdown-announced", "alert", "Forced shutdown is announced (%s).", p->cause);
 	for_each_ups (p, u) {
-		u->kept.doomed = false;
-		if (is_doomed(p, u, by_operator, now_us))
+		u->kept.doomed = is_doomed(p, u, by_operator, now_us);
+		if (u->kept.doomed)
 			doom(p, u, now_us);
-		else if (ups_config(p, u)->supplies && p->config.host == POLICY_HOST_SHUTDOWN)
-			say(p, (int)ups_index(p, u), "shutdown-announced", "alert",
-			    "UPS %s keeps its output on: what hangs on it does not start again by "
-			    "itself.",
-			    ups_name(p, u));
 	}
 }
 
@@ -117,6 +110,40 @@ static void switch_off_begin(struct policy *p)
 	for_each_ups (p, u)
 		if (u->kept.doomed && ups_end(p, u) != POLICY_END_NOTHING)
 			u->kept.off = OFF_WANTED;
+}
+
+/*
+ * Before the host goes, and its daemon with it: what nobody will be able to say afterwards. Said again
+ * by a daemon that was restarted here, since what its predecessor had to say may have died with it.
+ */
+void say_what_may_stay_down(struct policy *p)
+{
+	bool host = p->config.host == POLICY_HOST_SHUTDOWN;
+
+	for_each_ups (p, u) {
+		enum policy_end end = ups_end(p, u);
+		const char *name = ups_name(p, u), *text = NULL;
+
+		if (!u->kept.doomed && ups_config(p, u)->supplies && host)
+			text = "keeps its output on: what has halted on it stays down until "
+			       "it is woken.";
+		else if (u->kept.doomed && end == POLICY_END_NOTHING)
+			text = "is not switched off: if the mains return before its battery "
+			       "is empty, what has halted stays down until it is woken.";
+		else if (u->kept.doomed && p->config.early_arming && host)
+			text = "is armed while this host goes down: nobody sees any more "
+			       "whether it obeys. If it does not, what has halted stays down until "
+			       "it is woken.";
+		if (text)
+			say(p, (int)ups_index(p, u), "shutdown-kept-on", "alert", "UPS %s %s", name,
+			    text);
+		if (u->kept.doomed &&
+		    (u->kept.start == START_WANTED || u->kept.start == START_FAILED))
+			say(p, (int)ups_index(p, u), "shutdown-no-start", "alert",
+			    "It was not seen that UPS %s starts by itself when the mains return; "
+			    "it may stay off.",
+			    name);
+	}
 }
 
 static void report(struct policy *p, enum policy_state from)
@@ -160,7 +187,12 @@ void enter(struct policy *p, enum policy_state next, int64_t now_us)
 	case POLICY_ANNOUNCED:
 		announce(p, now_us);
 		break;
+	case POLICY_HOST:
+		say_what_may_stay_down(p);
+		break;
 	case POLICY_SWITCHING_OFF:
+		if (from != POLICY_HOST)
+			say_what_may_stay_down(p);
 		switch_off_begin(p);
 		break;
 	case POLICY_COMING_BACK:
@@ -174,7 +206,6 @@ void enter(struct policy *p, enum policy_state next, int64_t now_us)
 	case POLICY_WARNING:
 	case POLICY_STAGES:
 	case POLICY_FINAL_DELAY:
-	case POLICY_HOST:
 	case POLICY_OFF:
 	case POLICY_STATES:
 		break;

@@ -21,8 +21,7 @@ static unsigned stage_longest_s(const struct policy_stage *stage)
 	return stage->parallel ? longest : all;
 }
 
-/* From the beginning of a state to this host's shutdown, every wait at its full length. */
-static unsigned path_s(const struct policy *p, enum policy_state from)
+unsigned path_s(const struct policy *p, enum policy_state from)
 {
 	unsigned s = 0;
 

@@ -46,6 +46,7 @@ void watch_snapshot(struct ups *u, const struct u2k_snapshot *snap, int64_t now_
 	double reading;
 
 	u->known = true;
+	u->ever = true;
 	u->flags = snap->flags;
 	u->heard_us = now_us;
 	u->alarms = snap->alarms.at_us ? snap->alarms.active : 0;
@@ -86,12 +87,17 @@ static int64_t watch_outage(struct policy *p, struct ups *u, int64_t now_us)
 		u->kept.outage_us = now_us;
 		save(p, now_us);
 	}
+	if (u->kept.outage && u->known && u->kept.mains == !!(u->flags & U2K_OB)) {
+		u->kept.mains = !(u->flags & U2K_OB);
+		save(p, now_us);
+	}
 	if (!u->kept.outage || !u->known || !u->ol_us)
 		return NEVER;
 	if (!watch_online(u, now_us, stable_us))
 		return u->ol_us + stable_us;
 	u->kept.outage = false;
 	u->kept.outage_us = 0;
+	u->kept.mains = false;
 	u->has_runtime = false;
 	save(p, now_us);
 	return NEVER;
@@ -141,8 +147,7 @@ static enum verdict judge(const struct policy *p, const struct ups *u, enum poli
 	case POLICY_COND_ALARM:
 		return when->alarms ? verdict(u->known, u->alarms & when->alarms) : NO;
 	case POLICY_COND_LOST:
-		return when->lost_s && !u->known && u->kept.outage && !(u->flags & U2K_OL) ? YES
-											   : NO;
+		return when->lost_s && !u->known && u->kept.outage && !u->kept.mains ? YES : NO;
 	case POLICY_COND_FSD:
 		return u->kept.fsd_runs ? YES : NO;
 	case POLICY_CONDITIONS:
@@ -253,6 +258,15 @@ unsigned watch_left(const struct policy *p, int64_t at_us)
 	return left;
 }
 
+/* Right after the start a UPS that has said nothing yet must not count as gone. */
+static bool settling(const struct policy *p)
+{
+	for_each_ups_of (p, u)
+		if (!u->ever && ups_config(p, u)->supplies && p->now_us < p->settle_us)
+			return true;
+	return false;
+}
+
 int64_t watch_host_due(const struct policy *p, int *by)
 {
 	int64_t best = NEVER;
@@ -269,6 +283,8 @@ int64_t watch_host_due(const struct policy *p, int *by)
 		best = due;
 		*by = (int)i;
 	}
+	if (best < p->settle_us && settling(p))
+		best = p->settle_us;
 	if (p->operator_asked && p->operator_us + p->config.warning_s * SEC < best) {
 		best = p->operator_us + p->config.warning_s * SEC;
 		*by = -1;
