@@ -175,6 +175,19 @@ static void restore_host(struct policy *p, const struct record *r)
 	p->host_us = r->host_us;
 }
 
+/* What the daemon before had to say may have died with it: rather twice than never. */
+static void say_again(struct policy *p)
+{
+	if (p->state == POLICY_HOST || p->state == POLICY_SWITCHING_OFF)
+		say_what_may_stay_down(p);
+	if (p->state == POLICY_HOST && p->host_failed)
+		say(p, -1, "shutdown-failed", "alert", "This host could not be shut down.");
+	for_each_ups (p, u)
+		if (policy_state_forced(p->state) && u->kept.doomed && u->kept.off == OFF_FAILED)
+			say(p, (int)ups_index(p, u), "shutdown-failed", "alert",
+			    "UPS %s could not be switched off.", ups_name(p, u));
+}
+
 /* The same boot: as if nothing had been. */
 static void go_on(struct policy *p, const struct record *r, bool reload, int64_t now_us)
 {
@@ -190,8 +203,8 @@ static void go_on(struct policy *p, const struct record *r, bool reload, int64_t
 	restore_stage(p, r, reload);
 	restore_host(p, r);
 	restore_wakes(p, r);
-	if (!reload && (p->state == POLICY_HOST || p->state == POLICY_SWITCHING_OFF))
-		say_what_may_stay_down(p);
+	if (!reload)
+		say_again(p);
 	if (!reload && policy_state_forced(p->state))
 		say(p, -1, "shutdown-step", "warning",
 		    "This daemon was restarted in a forced shutdown and goes on with it: %s.",
@@ -222,6 +235,12 @@ static void judge(struct policy *p, const struct record *r, int64_t now_us)
 		if (!u)
 			continue;
 		u->kept.doomed = r->ups[i].ups.doomed;
+		if (forced && u->kept.doomed && ups_end(p, u) != POLICY_END_STAYOFF &&
+		    r->ups[i].ups.start != START_DONE)
+			say(p, (int)ups_index(p, u), "shutdown-no-start", "alert",
+			    "It was not seen that UPS %s starts by itself when the mains return; it "
+			    "may go off and stay off.",
+			    ups_name(p, u));
 		restore_spent(u,
 			      u->kept.doomed ? spent_by_boot : r->ups[i].ups.spent & spent_by_boot,
 			      now_us);

@@ -253,6 +253,7 @@ static void check_fsd_clear(struct site *site, const struct policy_action *a)
 {
 	const struct truth *t = &site->truth[a->ups];
 	bool cycled = t->fsd_off && t->on;
+	struct policy_view view;
 
 	if (site->owed || cycled)
 		return;
@@ -264,7 +265,8 @@ static void check_fsd_clear(struct site *site, const struct policy_action *a)
 		    site->host[i].login_us <= t->fsd_us && site->fsd[a->ups])
 			site_fail(site, "FSD of %s is cleared, and %s has not left",
 				  site->ups_config[a->ups].name, site->host[i].name);
-	if (policy_state_forced(site->state) && site->state < POLICY_HOST)
+	policy_look(site->policy, &view, site->now_us);
+	if (policy_state_forced(view.state) && view.state < POLICY_HOST)
 		site_fail(site, "FSD of %s is cleared in the middle of the sequence",
 			  site->ups_config[a->ups].name);
 }
