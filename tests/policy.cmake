@@ -1,5 +1,8 @@
 u2k_unit(policy_config u2k_policy)
 u2k_unit(policy u2k_policy)
+u2k_unit(policy_record u2k_policy)
+u2k_unit(policy_play u2k_policy)
+u2k_fuzz(policy_record u2k_policy)
 
 # Outages of whole sites in virtual time: policy, sessions, simulated devices, hosts that follow.
 add_executable(outages simulation/outages.c simulation/site.c simulation/site_watch.c)
