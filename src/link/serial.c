@@ -13,6 +13,7 @@
 #include "link/explain.h"
 #include "link/hotplug.h"
 #include "link/link_impl.h"
+#include "link/out_queue.h"
 #include "link/tty.h"
 #include "util/util.h"
 #include <ups2000/error.h>
@@ -43,8 +44,7 @@ struct serial {
 	bool heard;	      /* bytes came since it was opened */
 	bool lost;	      /* absent since it was up; the reason tells how that ended */
 	unsigned skip, skips; /* polls to let pass: now, and after the next failure */
-	uint8_t out[LINK_QUEUE_MAX];
-	size_t out_len;
+	struct out_queue out;
 };
 
 static struct serial *serial_of(struct link *link)
@@ -68,7 +68,7 @@ static void shut(struct serial *s)
 	event_del(&s->writable);
 	tty_close(s->fd, &s->lock);
 	s->fd = -1;
-	s->out_len = 0;
+	s->out.len = 0;
 	s->link.adapter[0] = '\0';
 }
 
@@ -111,18 +111,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct serial *s = arg;
-	ssize_t n = write(fd, s->out, s->out_len);
+	int err = out_queue_run(&s->out, fd, write);
 
 	(void)what;
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		lose(s, errno, false);
+	if (err) {
+		lose(s, err, false);
 		return;
 	}
-	if (n > 0) {
-		s->out_len -= (size_t)n;
-		memmove(s->out, s->out + n, s->out_len);
-	}
-	if (!s->out_len)
+	if (!s->out.len)
 		event_del(&s->writable);
 }
 
@@ -215,30 +211,19 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static int serial_write(struct link *link, const uint8_t *data, size_t len)
 {
 	struct serial *s = serial_of(link);
+	int err;
 
 	if (s->fd < 0 || (evtimer_pending(&s->tick, NULL) && s->next != NEXT_TRY))
 		return U2K_ECLOSED;
-	if (len > LINK_QUEUE_MAX - s->out_len)
-		return U2K_EBUSY;
-	if (!s->out_len) {
-		ssize_t n = write(s->fd, data, len);
-
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			s->next_errno = errno;
-			tick_after(s, NEXT_LOST, 0);
-			return U2K_ECLOSED;
-		}
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-		if (!len)
-			return 0;
-		event_add(&s->writable, NULL);
+	err = out_queue_put(&s->out, s->fd, write, data, len);
+	if (err > 0) {
+		s->next_errno = err;
+		tick_after(s, NEXT_LOST, 0);
+		return U2K_ECLOSED;
 	}
-	memcpy(s->out + s->out_len, data, len);
-	s->out_len += len;
-	return 0;
+	if (s->out.len)
+		event_add(&s->writable, NULL);
+	return err;
 }
 
 static void serial_flush(struct link *link)
@@ -248,7 +233,7 @@ static void serial_flush(struct link *link)
 	if (s->fd < 0)
 		return;
 	tcflush(s->fd, TCIOFLUSH);
-	s->out_len = 0;
+	s->out.len = 0;
 	event_del(&s->writable);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "link/link_impl.h"
+#include "link/out_queue.h"
 #include "link/resolve.h"
 #include "link/url.h"
 #include "util/util.h"
@@ -67,8 +68,7 @@ struct tcp {
 	int64_t up_us;
 	bool heard;	   /* bytes came since it was up */
 	unsigned brief_ms; /* pause after brief connections */
-	uint8_t out[LINK_QUEUE_MAX];
-	size_t out_len;
+	struct out_queue out;
 };
 
 static struct tcp *tcp_of(struct link *link)
@@ -93,7 +93,7 @@ static void shut(struct tcp *t)
 	close(t->fd);
 	t->fd = -1;
 	t->connecting = false;
-	t->out_len = 0;
+	t->out.len = 0;
 	t->link.adapter[0] = '\0';
 }
 
@@ -190,14 +190,18 @@ static void came_up(struct tcp *t)
 
 static void try_later(struct tcp *t, int err);
 
+static ssize_t send_bytes(int fd, const void *data, size_t len)
+{
+	return send(fd, data, len, MSG_NOSIGNAL);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct tcp *t = arg;
-	ssize_t n;
+	int err = 0;
 
 	(void)what;
 	if (t->connecting) {
-		int err = 0;
 		socklen_t len = sizeof(err);
 
 		event_del(&t->writable);
@@ -208,16 +212,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 			came_up(t);
 		return;
 	}
-	n = send(fd, t->out, t->out_len, MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		lose(t, errno);
+	err = out_queue_run(&t->out, fd, send_bytes);
+	if (err) {
+		lose(t, err);
 		return;
 	}
-	if (n > 0) {
-		t->out_len -= (size_t)n;
-		memmove(t->out, t->out + n, t->out_len);
-	}
-	if (!t->out_len)
+	if (!t->out.len)
 		event_del(&t->writable);
 }
 
@@ -422,30 +422,19 @@ static bool is_ending(const struct tcp *t)
 static int tcp_write(struct link *link, const uint8_t *data, size_t len)
 {
 	struct tcp *t = tcp_of(link);
+	int err;
 
 	if (t->fd < 0 || t->connecting || is_ending(t))
 		return U2K_ECLOSED;
-	if (len > LINK_QUEUE_MAX - t->out_len)
-		return U2K_EBUSY;
-	if (!t->out_len) {
-		ssize_t n = send(t->fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			t->next_errno = errno;
-			tick_after(t, NEXT_LOST, 0);
-			return U2K_ECLOSED;
-		}
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-		if (!len)
-			return 0;
-		event_add(&t->writable, NULL);
+	err = out_queue_put(&t->out, t->fd, send_bytes, data, len);
+	if (err > 0) {
+		t->next_errno = err;
+		tick_after(t, NEXT_LOST, 0);
+		return U2K_ECLOSED;
 	}
-	memcpy(t->out + t->out_len, data, len);
-	t->out_len += len;
-	return 0;
+	if (t->out.len)
+		event_add(&t->writable, NULL);
+	return err;
 }
 
 /* What was sent in part must be sent whole, or the peer loses the thread. */
