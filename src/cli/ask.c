@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include "cli/cli.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/util.h"
 
 void complain(const char *format, ...)

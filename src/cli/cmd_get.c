@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/ask.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/util.h"
 
 static void unknown_variable(const char *ups, const json_t *variables, const char *arg, bool first)

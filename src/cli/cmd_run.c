@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "cli/ask.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/util.h"
 
 enum { ASK_AGAIN_MS = 200, COMMANDS_MAX = 64 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/util.h"
 
 /* What only setup knows. */

@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #include "daemon/config.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "link/url.h"
 #include "util/log.h"
 #include "util/util.h"

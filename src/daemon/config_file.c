@@ -10,7 +10,7 @@
 #include "daemon/config_build.h"
 #include "daemon/config_check.h"
 #include "daemon/config_text.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/util.h"
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_LIST };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/config_check.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "notify/kinds.h"
 #include "notify/message.h"
 #include "notify/target.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/config_check.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "daemon/run.h"
 #include "util/util.h"
 

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "daemon/config.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "link/link.h"
 #include "util/util.h"
 

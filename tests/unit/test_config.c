@@ -12,7 +12,7 @@
 
 #include "daemon/config.h"
 #include "daemon/config_text.h"
-#include "daemon/nearest.h"
+#include "util/nearest.h"
 #include "util/log.h"
 #include "util/util.h"
 

@@ -1,8 +1,7 @@
-#include "daemon/nearest.h"
-
-#include <string.h>
+#include "util/nearest.h"
 
 #include <ctype.h>
+#include <string.h>
 
 enum { WORD_MAX = 64 };
 
