@@ -242,25 +242,19 @@ static void noise(struct page *page, const struct hub_ups *ups)
 
 static void poll_duration(struct page *page, const struct hub_ups *ups)
 {
-	const struct stats_ups *stats = stats_of(page->stats, ups);
-
-	if (stats)
-		histogram(page, ups, &stats->poll);
+	histogram(page, ups, &stats_of(page->stats, ups)->poll);
 }
 
 static void detection(struct page *page, const struct hub_ups *ups)
 {
-	const struct stats_ups *stats = stats_of(page->stats, ups);
-
-	if (stats)
-		histogram(page, ups, &stats->detection);
+	histogram(page, ups, &stats_of(page->stats, ups)->detection);
 }
 
 static void orders(struct page *page, const struct hub_ups *ups)
 {
 	const struct stats_ups *stats = stats_of(page->stats, ups);
 
-	for (size_t i = 0; stats && i < stats->n_orders; i++) {
+	for (size_t i = 0; i < stats->n_orders; i++) {
 		const struct stats_order *row = &stats->orders[i];
 		const struct {
 			const char *result;

@@ -75,9 +75,11 @@ static struct entry *entry_of(struct stats *stats, const struct hub_ups *ups)
 
 const struct stats_ups *stats_of(const struct stats *stats, const struct hub_ups *ups)
 {
+	static const struct stats_ups nothing = { .poll = { .bounds = poll_bounds },
+						  .detection = { .bounds = detection_bounds } };
 	const struct entry *entry = find(stats, ups);
 
-	return entry ? &entry->pub : NULL;
+	return entry ? &entry->pub : &nothing;
 }
 
 static void observe(struct histogram *histogram, double seconds)

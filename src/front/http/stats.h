@@ -41,7 +41,7 @@ void stats_free(struct stats *stats);
 
 /** When stats_new() was called, wall clock. */
 int64_t stats_started(const struct stats *stats);
-/** NULL if nothing is known of it yet. */
+/** All zero if nothing was counted yet. */
 const struct stats_ups *stats_of(const struct stats *stats, const struct hub_ups *ups);
 
 /* What the hub tells. */
