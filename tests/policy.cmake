@@ -7,8 +7,6 @@ u2k_fuzz(policy_record u2k_policy)
 # Outages of whole sites in virtual time: policy, sessions, simulated devices, hosts that follow.
 add_executable(outages simulation/outages.c simulation/site.c simulation/site_watch.c)
 target_link_libraries(outages PRIVATE u2k_policy u2k_rig)
-add_test(NAME outages COMMAND outages --seeds 200 --jobs 2)
-set_tests_properties(outages PROPERTIES TIMEOUT 900 PROCESSORS 2)
-# The same for builds that are slow: with sanitizers, with the other compiler.
+# Thousands of them run with the test "simulate"; these are for builds that are slow.
 add_test(NAME outages_short COMMAND outages --seeds 60)
 set_tests_properties(outages_short PROPERTIES TIMEOUT 900)

@@ -9,7 +9,8 @@ u2k_unit(matrix u2k_rig)
 # Random lives: prints its options with --help. Enough seeds for a month.
 add_executable(simulate simulation/simulate.c simulation/schedule.c simulation/invariants.c)
 target_link_libraries(simulate PRIVATE u2k_rig m)
-add_test(NAME simulate COMMAND simulate --seeds 124 --days 0.25 --jobs 2)
+add_test(NAME simulate COMMAND sh -c "\"$1\" --seeds 124 --days 0.25 --jobs 2 && \"$2\" --seeds 1600 --jobs 2"
+	sh $<TARGET_FILE:simulate> $<TARGET_FILE:outages>)
 set_tests_properties(simulate PROPERTIES TIMEOUT 900 PROCESSORS 2)
 # The same for builds that are slow: with sanitizers, with the other compiler.
 add_test(NAME simulate_short COMMAND simulate --seeds 4 --days 0.1)

@@ -23,7 +23,7 @@ mkdir -p "$out/log"
 export LC_ALL=C.UTF-8	# the same for everybody, whatever their own
 passed=0 failed=0 skipped=0
 # Run once, with the gcc build: virtual months, the whole command matrix, and what pytest runs too.
-long='^(simulate|outages|unit_matrix|nut_conformance)$'
+long='^(simulate|unit_matrix|nut_conformance)$'
 broken=" "	# stages that failed; what stands on them is left out
 
 # The number before a word in the last line of a log that has one: count LOG WORDS.

@@ -54,11 +54,17 @@ static int64_t fsd_of(struct policy *p, struct ups *u, int64_t now_us)
 		fsd_clear(p, u, "the output was off and is on again", now_us);
 		return NEVER;
 	}
-	if (u->kept.seen_off || u->old || !u->known || !u->ol_us || !steps_over(p, u))
+	if (u->kept.seen_off || !u->known || !u->ol_us || !steps_over(p, u))
 		return NEVER;
 	clear_us = (u->ol_us > u->kept.fsd_us ? u->ol_us : u->kept.fsd_us) + MAINS_CLEAR_S * SEC;
 	if (now_us < clear_us)
 		return clear_us;
+	if (u->kept.doomed && !u->kept.ended) { /* though FSD may have to stay for a while */
+		u->kept.ended = true;
+		save(p, now_us);
+	}
+	if (u->old)
+		return NEVER;
 	fsd_clear(p, u, "the mains are back and all who saw it have left", now_us);
 	return NEVER;
 }
@@ -157,6 +163,11 @@ static struct power power_of(const struct policy *p, const struct policy_wake *c
 	for_each_ups_of (p, u) {
 		if (!hangs_on(config, (unsigned)(u - p->ups)))
 			continue;
+		if (u->kept.fsd) { /* who is woken now would shut down again */
+			power.mains = false;
+			power.stable_us = NEVER;
+			continue;
+		}
 		if (!watch_online(u, now_us, stable_us)) {
 			power.mains = false;
 			power.stable_us = u->known && u->ol_us ? u->ol_us + stable_us : NEVER;

@@ -92,7 +92,6 @@ static void host_down(struct play *p)
 	p->halt_us = p->now_us + p->config->host_shutdown_time_s * S;
 	for (unsigned u = 0; u < p->config->n_ups; u++)
 		p->hook[u] = policy_hook_end(p->policy, u) != POLICY_END_NOTHING;
-	tell(p, -1, "host-down", "warning", "This host begins to shut down.");
 	policy_host_done(p->policy, true, NULL, p->now_us);
 }
 
@@ -374,6 +373,10 @@ static int64_t next_time(const struct play *p)
 
 	if (p->policy && policy_deadline(p->policy) < next)
 		next = policy_deadline(p->policy);
+	for (unsigned s = 0; s < p->config->n_stages; s++)
+		for (unsigned c = 0; c < p->config->stages[s].n_commands; c++)
+			if (p->command_us[s][c] && p->command_us[s][c] < next)
+				next = p->command_us[s][c];
 	return next > p->now_us ? next : p->now_us + S / 100;
 }
 

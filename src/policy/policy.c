@@ -248,8 +248,8 @@ static void judge(struct policy *p, const struct record *r, int64_t now_us)
 	if (forced) {
 		wake_begin(p);
 		say(p, -1, "shutdown-found", "warning",
-		    "A forced shutdown (%.120s) is found that is over or from before this boot. "
-		    "Nothing of it is continued; what halted and kept its power has to be woken.",
+		    "A forced shutdown from before (%.120s) is found. It is over, nothing of it is "
+		    "continued; what has halted and kept its power has to be woken.",
 		    r->cause);
 	} else {
 		restore_wakes(p, r);
@@ -333,11 +333,37 @@ void policy_free(struct policy *p)
 
 /* --- what happens ----------------------------------------------------------------------------------------- */
 
+/*
+ * After a sleep nothing that was seen before it counts, nor does the silence meanwhile. What lasts by
+ * itself, like the time on battery, counts once the UPS was heard again.
+ */
+static void look_for_sleep(struct policy *p, int64_t now_us)
+{
+	if (p->due_us == NEVER || now_us <= p->due_us + SLEPT_S * SEC)
+		return;
+	p->due_us = now_us;
+	p->settle_us = now_us + SETTLE_S * SEC;
+	for_each_ups (p, u) {
+		watch_silence(u);
+		u->ever = false;
+		u->heard_us = now_us;
+	}
+}
+
+static bool any_outage(const struct policy *p)
+{
+	for_each_ups_of (p, u)
+		if (u->kept.outage)
+			return true;
+	return false;
+}
+
 void policy_run(struct policy *p, int64_t now_us)
 {
 	enum { ROUNDS = 100 };
 	int64_t next = now_us;
 
+	look_for_sleep(p, now_us);
 	p->now_us = now_us;
 	for (int i = 0; i < ROUNDS && next <= now_us; i++) {
 		enum policy_state state = p->state;
@@ -351,6 +377,8 @@ void policy_run(struct policy *p, int64_t now_us)
 		if (p->state != state)
 			next = now_us;
 	}
+	if (any_outage(p))
+		next = sooner(next, now_us + WATCH_S * SEC);
 	p->due_us = next > now_us ? next : now_us + SEC / 10;
 }
 
@@ -364,6 +392,7 @@ void policy_ups(struct policy *p, unsigned ups, const struct u2k_snapshot *snap,
 {
 	if (ups >= p->config.n_ups)
 		return;
+	look_for_sleep(p, now_us);
 	if (fresh)
 		watch_snapshot(&p->ups[ups], snap, now_us);
 	else

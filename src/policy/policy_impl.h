@@ -21,6 +21,8 @@ enum {
 	SAVE_WAIT_S = 2,  /* a step waits so long for its record, no longer */
 	SAVE_HUNG_S = 30,
 	SETTLE_S = 10,	  /* after a start: all UPSes are heard by then, or they are not */
+	WATCH_S = 5,	  /* in an outage the clock is looked at so often at least */
+	SLEPT_S = 10,	  /* a deadline missed by so much: the machine was asleep */
 	STALE_S = 600,	  /* beyond what its steps can last, a record is not gone on with */
 	RECONNECT_S = 15, /* after a restart: NUT clients come back within a poll or two */
 	WAKE_CHARGE_WAIT_S = 6 * 3600,
@@ -42,7 +44,8 @@ struct ups {
 	double charge, temperature, runtime, runtime_smooth;
 	int64_t runtime_us, runtime_began_us;
 	uint32_t alarms;
-	int64_t heard_us; /* last fresh status; of the start before the first */
+	int64_t seen_us;  /* last fresh status */
+	int64_t heard_us; /* the same, or when this daemon began to listen */
 	int64_t ol_us;	  /* on mains, without a break, since; 0 = it is not */
 	unsigned logins, old;
 

@@ -49,6 +49,7 @@ void watch_snapshot(struct ups *u, const struct u2k_snapshot *snap, int64_t now_
 	u->ever = true;
 	u->flags = snap->flags;
 	u->heard_us = now_us;
+	u->seen_us = now_us;
 	u->alarms = snap->alarms.at_us ? snap->alarms.active : 0;
 	u->has_charge = value(snap, U2K_QTY_BATTERY_CHARGE, &u->charge);
 	u->has_temperature = value(snap, U2K_QTY_TEMPERATURE, &u->temperature);
@@ -189,7 +190,7 @@ int64_t watch_due(const struct policy *p, const struct ups *u, enum policy_condi
 		/* it cannot be seen any more whether the time is over: "lost" is for that */
 		int64_t due = u->kept.outage_us + ups_config(p, u)->when.on_battery_s * SEC;
 
-		return u->known || due <= u->heard_us ? due : NEVER;
+		return u->known || due <= u->seen_us ? due : NEVER;
 	}
 	if (c == POLICY_COND_LOST)
 		return u->heard_us + patience(p, u, c);
@@ -215,7 +216,7 @@ static void update(struct policy *p, struct ups *u, enum policy_condition c, int
 			cond->true_us = now_us;
 		break;
 	case AS_BEFORE:
-		if (must_be_seen(c) && cond->true_us && u->heard_us < watch_due(p, u, c))
+		if (must_be_seen(c) && cond->true_us && u->seen_us < watch_due(p, u, c))
 			cond->true_us = 0;
 		break;
 	}

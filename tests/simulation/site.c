@@ -856,6 +856,7 @@ static void person_asks(struct site *site)
 			site->truth[u].fsd_off = false;
 		}
 		site->fsd[u] = true;
+		site->by_hand = true;
 		site->told_hosts = true; /* who sets FSD knows that hosts go down by it */
 		site->asked = site->asked || site->config.on_fsd == POLICY_FSD_RUN;
 		policy_fsd(site->policy, u, &who, site->now_us);

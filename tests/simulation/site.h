@@ -117,6 +117,8 @@ struct site {
 	char sequence[POLICY_ID_MAX];
 	int64_t announced_us, busy_us; /* busy: the daemon worked so long on it */
 	bool asked;		       /* by an operator, or FSD with rights and on-fsd = run */
+	bool by_hand;		       /* a person set FSD */
+	bool gave_up;		       /* to wake a host, and it was said */
 	bool told_ups, told_hosts;     /* a person knows that it is not as it should be */
 	bool stale;		       /* a record was left behind that says less than happened */
 	bool owed;		       /* something was lost that excuses a step done twice */

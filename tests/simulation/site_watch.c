@@ -226,6 +226,7 @@ static void new_sequence(struct site *site, const struct policy_action *a)
 	site->n_ran = 0;
 	site->told_ups = false;
 	site->told_hosts = false;
+	site->gave_up = false;
 	site->asked = false;
 	for (unsigned u = 0; u < site->n_ups; u++) {
 		site->truth[u].doomed = false;
@@ -331,6 +332,7 @@ static void note_event(struct site *site, const struct policy_action *a)
 		{ "shutdown-kept-on", false, true }, { "wake-failed", false, true },
 	};
 
+	site->gave_up = site->gave_up || !strcmp(a->event, "wake-failed");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (strcmp(rows[i].event, a->event) != 0 || !strcmp(a->severity, "info"))
 			continue;
@@ -404,6 +406,10 @@ void site_watch_end(struct site *site)
 
 		if (h->state == HOST_RUNS || h->state == HOST_BOOTS || site->owed)
 			continue;
+		if (site->policy && i && i <= site->config.n_wake && h->state == HOST_HALTED &&
+		    !h->deaf && site->truth[h->ups[0] ? 0 : 1].doomed && !site->gave_up &&
+		    !site->by_hand)
+			site_fail(site, "%s has halted and was not woken", h->name);
 		if (!site->told_hosts && site->sequences && h->state != HOST_DARK)
 			site_fail(site, "%s is down, the mains are back, and nobody was told",
 				  h->name);

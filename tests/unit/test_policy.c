@@ -248,6 +248,50 @@ static void heat_needs_a_while(void **state)
 	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 1);
 }
 
+static void asleep(double seconds)
+{
+	b.now_us += (int64_t)(seconds * 1e6);
+	policy_run(b.policy, b.now_us);
+	bench_do(&b);
+}
+
+static void mains_back_while_asleep(void **state)
+{
+	(void)state;
+	on_battery_for(300);
+	bench_run(&b, 100);
+	asleep(3600); /* what was seen before it is no reason any more */
+	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 0);
+	bench_flags(&b, 0, U2K_OL);
+	bench_run(&b, 60);
+	assert_state(POLICY_NORMAL);
+	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 0);
+}
+
+static void still_on_battery_after_sleep(void **state)
+{
+	(void)state;
+	on_battery_for(300);
+	bench_run(&b, 100);
+	asleep(3600);
+	bench_run(&b, 2);
+	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 1);
+}
+
+static void silence_asleep_does_not_count(void **state)
+{
+	(void)state;
+	start();
+	bench_flags(&b, 0, U2K_OB);
+	silence(0, true);
+	bench_run(&b, 20);
+	asleep(3600);
+	bench_run(&b, 45); /* 60 s awake are asked for */
+	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 0);
+	bench_run(&b, 20);
+	assert_int_equal(bench_count(&b, POLICY_FSD_SET), 1);
+}
+
 /* --- more than one supply --------------------------------------------------------------------------- */
 
 static void two_supplies(unsigned minimum)
@@ -529,6 +573,34 @@ static void fsd_only_latches(void **state)
 	assert_int_equal(bench_count(&b, POLICY_FSD_CLEAR), 1);
 	bench_run(&b, 1);
 	assert_state(POLICY_NORMAL);
+}
+
+static void who_stays_does_not_keep_others_down(void **state)
+{
+	(void)state;
+	b.config.n_ups = 2;
+	b.config.host = POLICY_HOST_NONE;
+	b.wake[0] = (struct policy_wake){ "nas", 1, 0, 0, 30, 3 };
+	b.wake[1] = (struct policy_wake){ "vm1", 0, 0, 0, 30, 3 };
+	b.config.n_wake = 2;
+	start();
+	policy_logins(b.policy, 0, 1, 1, b.now_us); /* it never leaves */
+	bench_flags(&b, 0, U2K_OB | U2K_LB);
+	bench_flags(&b, 1, U2K_OB | U2K_LB);
+	bench_run(&b, 80);
+	for (unsigned i = 0; i < 2; i++)
+		policy_ups_done(b.policy, i, POLICY_SWITCH_OFF, U2K_FAILED, "no", b.now_us);
+	bench_flags(&b, 0, U2K_OL);
+	bench_flags(&b, 1, U2K_OL);
+	bench_run(&b, 70);
+	assert_state(POLICY_COMING_BACK);
+	assert_int_equal(bench_count(&b, POLICY_FSD_CLEAR), 1);
+	assert_int_equal(bench_count(&b, POLICY_WAKE), 1); /* the other would see FSD */
+	assert_int_equal(b.done[place(POLICY_WAKE)].host, 0);
+	policy_logins(b.policy, 0, 0, 0, b.now_us);
+	bench_run(&b, 10);
+	assert_int_equal(bench_count(&b, POLICY_FSD_CLEAR), 2);
+	assert_true(bench_count(&b, POLICY_WAKE) > 1);
 }
 
 static void fsd_needs_a_minute_of_mains(void **state)
@@ -843,6 +915,9 @@ int main(void)
 		row(lost_for_a_moment),
 		row(time_on_battery_unseen),
 		row(heat_needs_a_while),
+		row(mains_back_while_asleep),
+		row(still_on_battery_after_sleep),
+		row(silence_asleep_does_not_count),
 		row(one_of_two_fails),
 		row(both_are_needed),
 		row(the_other_is_off),
@@ -860,6 +935,7 @@ int main(void)
 		row(ups_cannot_be_switched_off),
 		row(refused_is_tried_again),
 		row(fsd_only_latches),
+		row(who_stays_does_not_keep_others_down),
 		row(fsd_needs_a_minute_of_mains),
 		row(fsd_runs),
 		row(fsd_found_runs_nothing),
