@@ -400,10 +400,21 @@ void policy_ups(struct policy *p, unsigned ups, const struct u2k_snapshot *snap,
 	policy_run(p, now_us);
 }
 
+/* The output came back unseen, and with it a host that now finds FSD. */
+static void say_relapse(struct policy *p, struct ups *u, unsigned logins)
+{
+	if (u->kept.fsd && u->kept.seen_off && logins > u->logins)
+		say(p, (int)ups_index(p, u), "shutdown-relapse", "alert",
+		    "A NUT client has logged in to UPS %s while forced shutdown is still announced: "
+		    "it shuts down again and has to be woken later.",
+		    ups_name(p, u));
+}
+
 void policy_logins(struct policy *p, unsigned ups, unsigned logins, unsigned old, int64_t now_us)
 {
 	if (ups >= p->config.n_ups)
 		return;
+	say_relapse(p, &p->ups[ups], logins);
 	p->ups[ups].logins = logins;
 	p->ups[ups].old = old;
 	policy_run(p, now_us);

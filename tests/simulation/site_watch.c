@@ -329,7 +329,8 @@ static void note_event(struct site *site, const struct policy_action *a)
 	} rows[] = {
 		{ "shutdown-failed", true, true },   { "shutdown-no-start", true, true },
 		{ "shutdown-over", false, true },    { "shutdown-found", false, true },
-		{ "shutdown-kept-on", false, true }, { "wake-failed", false, true },
+		{ "shutdown-kept-on", false, true }, { "shutdown-relapse", false, true },
+		{ "wake-failed", false, true },
 	};
 
 	site->gave_up = site->gave_up || !strcmp(a->event, "wake-failed");
@@ -408,7 +409,7 @@ void site_watch_end(struct site *site)
 			continue;
 		if (site->policy && i && i <= site->config.n_wake && h->state == HOST_HALTED &&
 		    !h->deaf && site->truth[h->ups[0] ? 0 : 1].doomed && !site->gave_up &&
-		    !site->by_hand)
+		    !site->by_hand && !site->fsd[h->ups[0] ? 0 : 1])
 			site_fail(site, "%s has halted and was not woken", h->name);
 		if (!site->told_hosts && site->sequences && h->state != HOST_DARK)
 			site_fail(site, "%s is down, the mains are back, and nobody was told",
