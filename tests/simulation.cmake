@@ -7,7 +7,7 @@ u2k_unit(engine u2k_rig)
 u2k_unit(matrix u2k_rig)
 
 # Random lives: prints its options with --help. Enough seeds for a month.
-add_executable(simulate simulation/simulate.c simulation/schedule.c simulation/invariants.c)
+add_executable(simulate simulation/simulate.c simulation/jobs.c simulation/schedule.c simulation/invariants.c)
 target_link_libraries(simulate PRIVATE u2k_rig m)
 add_test(NAME simulate COMMAND sh -c "\"$1\" --seeds 124 --days 0.25 --jobs 2 && \"$2\" --seeds 1600 --jobs 2"
 	sh $<TARGET_FILE:simulate> $<TARGET_FILE:outages>)

@@ -4,12 +4,9 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "jobs.h"
 #include "site.h"
 
 static void print_line(const struct site *site, const char *text)
@@ -65,8 +62,9 @@ static void run_seed(const struct options *opt, unsigned long seed, struct sums 
 	add(sums, &site);
 }
 
-static bool run_seeds(const struct options *opt, unsigned long job)
+static bool run_seeds(const void *options, unsigned long job)
 {
+	const struct options *opt = options;
 	struct timespec from, to;
 	struct sums sums = { 0 };
 	double took_s;
@@ -83,43 +81,11 @@ static bool run_seeds(const struct options *opt, unsigned long job)
 	return sums.bad == 0;
 }
 
-static int run_jobs(const struct options *opt)
-{
-	bool bad = false;
-	int status;
-
-	if (opt->jobs == 1)
-		return run_seeds(opt, 0) ? 0 : 1;
-	fflush(stdout);
-	for (unsigned long job = 0; job < opt->jobs; job++) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			bool good = run_seeds(opt, job);
-
-			fflush(stdout);
-			_exit(good ? 0 : 1);
-		}
-		bad = bad || pid < 0;
-	}
-	while (wait(&status) > 0)
-		bad = bad || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	return bad ? 1 : 0;
-}
-
 static const char usage[] = "usage: outages [--seed N] [--seeds K] [--jobs J] [--trace]\n\n"
 			    "  --seed N    the first seed (1)\n"
 			    "  --seeds K   how many seeds, counting up (1)\n"
 			    "  --jobs J    processes at the same time (1)\n"
 			    "  --trace     print everything that happens\n";
-
-static bool number(const char *text, unsigned long least, unsigned long *out)
-{
-	char *rest;
-
-	*out = strtoul(text, &rest, 10);
-	return *text >= '0' && *text <= '9' && !*rest && *out >= least;
-}
 
 int main(int argc, char **argv)
 {
@@ -135,13 +101,13 @@ int main(int argc, char **argv)
 	while (good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			good = number(optarg, 0, &opt.seed);
+			good = jobs_number(optarg, 0, &opt.seed);
 			break;
 		case 'k':
-			good = number(optarg, 1, &opt.seeds);
+			good = jobs_number(optarg, 1, &opt.seeds);
 			break;
 		case 'j':
-			good = number(optarg, 1, &opt.jobs) && opt.jobs <= 64;
+			good = jobs_number(optarg, 1, &opt.jobs) && opt.jobs <= 64;
 			break;
 		case 't':
 			opt.trace = true;
@@ -157,5 +123,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	return run_jobs(&opt);
+	return jobs_run(opt.jobs, run_seeds, &opt);
 }

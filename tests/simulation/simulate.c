@@ -6,11 +6,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "jobs.h"
 #include "matrix.h"
 
 enum { LINES = 400, LINE_LEN = 400 };
@@ -76,8 +74,9 @@ static bool run_seed(const struct options *opt, unsigned long seed, double *live
 	return false;
 }
 
-static unsigned run_seeds(const struct options *opt, unsigned long job)
+static bool run_seeds(const void *options, unsigned long job)
 {
+	const struct options *opt = options;
 	struct timespec from, to;
 	double lived_s = 0, took_s;
 	unsigned bad = 0;
@@ -89,31 +88,7 @@ static unsigned run_seeds(const struct options *opt, unsigned long job)
 	took_s = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	printf("%.1f days simulated in %.1f s, %.0f s per second; %u seeds failed\n",
 	       lived_s / 86400, took_s, took_s > 0 ? lived_s / took_s : 0, bad);
-	return bad;
-}
-
-static int run_jobs(const struct options *opt)
-{
-	bool bad = false;
-	int status;
-
-	if (opt->jobs == 1)
-		return run_seeds(opt, 0) ? 1 : 0;
-	fflush(stdout);
-	for (unsigned long job = 0; job < opt->jobs; job++) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			unsigned failed = run_seeds(opt, job);
-
-			fflush(stdout);
-			_exit(failed ? 1 : 0);
-		}
-		bad = bad || pid < 0;
-	}
-	while (wait(&status) > 0)
-		bad = bad || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	return bad ? 1 : 0;
+	return bad == 0;
 }
 
 static const char usage[] =
@@ -125,14 +100,6 @@ static const char usage[] =
 	"  --jobs J    processes at the same time (1)\n"
 	"  --trace     print everything that happens, frames too\n"
 	"  --matrix    print what becomes of every command on every kind of unit\n";
-
-static bool number(const char *text, unsigned long least, unsigned long *out)
-{
-	char *rest;
-
-	*out = strtoul(text, &rest, 10);
-	return *text >= '0' && *text <= '9' && !*rest && *out >= least;
-}
 
 int main(int argc, char **argv)
 {
@@ -150,13 +117,13 @@ int main(int argc, char **argv)
 	while (good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			good = number(optarg, 0, &opt.seed);
+			good = jobs_number(optarg, 0, &opt.seed);
 			break;
 		case 'k':
-			good = number(optarg, 1, &opt.seeds);
+			good = jobs_number(optarg, 1, &opt.seeds);
 			break;
 		case 'j':
-			good = number(optarg, 1, &opt.jobs) && opt.jobs <= 64;
+			good = jobs_number(optarg, 1, &opt.jobs) && opt.jobs <= 64;
 			break;
 		case 'd':
 			opt.days = strtod(optarg, &rest);
@@ -178,5 +145,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	return run_jobs(&opt);
+	return jobs_run(opt.jobs, run_seeds, &opt);
 }
