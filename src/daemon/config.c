@@ -101,6 +101,7 @@ struct config *config_default(const char *port)
 	http_on_loopback(config);
 	http_open_to_loopback(config);
 	add_ups(config, "ups")->port = xstrdup(port);
+	config__no_shutdown(config);
 	return config;
 }
 
@@ -534,6 +535,7 @@ void config__build(struct config *config, cfg_t *root)
 		config->log_target = value_log_target(text);
 	if ((text = text_of(log, "level")))
 		config->log_level = value_log_level(text);
+	config__build_shutdown(config, root);
 }
 
 void config_free(struct config *config)
@@ -572,5 +574,6 @@ void config_free(struct config *config)
 	free(config->history_path);
 	free(config->run_as_user);
 	free(config->run_as_group);
+	config__close_shutdown(&config->shutdown);
 	free(config);
 }

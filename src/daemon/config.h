@@ -7,7 +7,9 @@
 
 #include "daemon/networks.h"
 #include "notify/target.h"
+#include "notify/wol.h"
 #include "nut/vars.h"
+#include "policy/policy.h"
 
 /*
  * ups2000d's configuration (docs/configuration.md). Parsed by libconfuse; every error names file,
@@ -65,6 +67,39 @@ struct config_ups {
 	size_t n_texts;
 };
 
+/* How this host's shutdown reaches somebody who has root. */
+enum config_host_way {
+	CONFIG_HOST_AUTO,    /* by a request where systemd runs, else by a helper */
+	CONFIG_HOST_REQUEST, /* a note in the runtime directory, for ups2000-host (hook/note.h) */
+	CONFIG_HOST_HELPER,  /* a process that keeps root and does nothing else */
+};
+
+/* A host to wake; struct policy_wake of the same index says when. */
+struct config_wake {
+	char *name, *ups; /* ups NULL: all */
+	struct wol_host host;
+	char *broadcast, *interface; /* NULL: every interface */
+	char *seen;		     /* "address:port" that tells that it is up, or NULL */
+};
+
+/* A command of the shutdown; struct policy_command of the same stage and place says how long. */
+struct config_task {
+	char *name;
+	char **run; /* argument vector, ends with NULL */
+	unsigned timeout_s, stage;
+};
+
+struct config_shutdown {
+	bool given;		     /* there is a shutdown section */
+	struct policy_config policy; /* ups: the nth is the UPS of that name; arrays are ours */
+	struct config_task *tasks;   /* in the order of the stages */
+	size_t n_tasks;
+	struct config_wake *wake;
+	size_t n_wake;
+	enum config_host_way way;
+	char **command; /* to shut this host down, ends with NULL; NULL: the default */
+};
+
 struct config {
 	char *path; /* of the file, or NULL */
 	struct config_ups *ups;
@@ -101,6 +136,7 @@ struct config {
 	unsigned history_max;		  /* MB for each UPS */
 	int log_target;			  /* enum log_target */
 	int log_level;			  /* enum log_level */
+	struct config_shutdown shutdown;
 };
 
 /* One finding. fatal: the configuration cannot be used. */

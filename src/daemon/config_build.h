@@ -18,3 +18,11 @@ void config__build_notify(struct config *config, cfg_t *root);
 void config__close_notify(struct config *config);
 /** What holds where a file says nothing. */
 void config__defaults(struct config *config);
+/** The line where a section without a title stands, 0 if it does not. */
+int config__section_line(const char *name);
+
+/* config_shutdown.c: shutdown, feed, task and wake. */
+void config__build_shutdown(struct config *config, cfg_t *root);
+/** What holds without such a section, once the UPSes are known. */
+void config__no_shutdown(struct config *config);
+void config__close_shutdown(struct config_shutdown *shutdown);

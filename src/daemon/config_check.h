@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Is one value of the configuration good? Each returns true, or false with why = what is wrong and
@@ -32,6 +33,14 @@ bool check_baud(const char *value, char *why, size_t size);
 bool check_bool(const char *value, char *why, size_t size);
 bool check_network(const char *value, char *why, size_t size);
 bool check_require_tls(const char *value, char *why, size_t size);
+bool check_alarm(const char *value, char *why, size_t size); /* "66/2" or "66" */
+bool check_ups_off(const char *value, char *why, size_t size);
+bool check_on_fsd(const char *value, char *why, size_t size);
+bool check_host_way(const char *value, char *why, size_t size);
+bool check_mac(const char *value, char *why, size_t size);
+bool check_secure_on(const char *value, char *why, size_t size);
+bool check_address(const char *value, char *why, size_t size); /* a number, not a name */
+bool check_seen(const char *value, char *why, size_t size);    /* "address:port", as a number */
 bool check_number(const char *value, long min, long max, char *why, size_t size);
 
 /* config_notify.c; what may be secret is not repeated in why */
@@ -53,4 +62,8 @@ unsigned value_upsmon(const char *value);
 int value_log_target(const char *value);
 int value_log_level(const char *value);
 int value_require_tls(const char *value);
+uint32_t value_alarm(const char *value); /* bits of the alarm table */
+int value_ups_off(const char *value);	 /* enum policy_end */
+int value_on_fsd(const char *value);
+int value_host_way(const char *value);
 bool value_is_hash(const char *password);

@@ -112,6 +112,53 @@ static const struct key {
 	{ "history", "keep-quarter", KEY_NUMBER, 2, 36600, NULL },
 	{ "history", "max-size", KEY_NUMBER, 5, 100000, NULL },
 
+	{ "shutdown", "ups", KEY_LIST, 0, 0, check_ups_name },
+	{ "shutdown", "minimum-supplies", KEY_NUMBER, 1, 64, NULL },
+	{ "shutdown", "on-battery", KEY_NUMBER, 0, 86400, NULL },
+	{ "shutdown", "charge-below", KEY_NUMBER, 0, 100, NULL },
+	{ "shutdown", "runtime-below", KEY_NUMBER, 0, 86400, NULL },
+	{ "shutdown", "low-battery", KEY_TEXT, 0, 0, check_bool },
+	{ "shutdown", "temperature-above", KEY_NUMBER, 0, 100, NULL },
+	{ "shutdown", "alarms", KEY_LIST, 0, 0, check_alarm },
+	{ "shutdown", "lost-on-battery", KEY_NUMBER, 0, 86400, NULL },
+	{ "shutdown", "warning", KEY_NUMBER, 0, 3600, NULL },
+	{ "shutdown", "mains-stable", KEY_NUMBER, 0, 3600, NULL },
+	{ "shutdown", "secondaries-wait", KEY_NUMBER, 0, 3600, NULL },
+	{ "shutdown", "own-logins", KEY_NUMBER, 0, 16, NULL },
+	{ "shutdown", "final-delay", KEY_NUMBER, 0, 600, NULL },
+	{ "shutdown", "ups-off", KEY_TEXT, 0, 0, check_ups_off },
+	{ "shutdown", "on-fsd", KEY_TEXT, 0, 0, check_on_fsd },
+	{ "shutdown", "this-host", KEY_TEXT, 0, 0, check_bool },
+	{ "shutdown", "host-shutdown-time", KEY_NUMBER, 6, 5940, NULL },
+	{ "shutdown", "arm-early", KEY_TEXT, 0, 0, check_bool },
+	{ "shutdown", "method", KEY_TEXT, 0, 0, check_host_way },
+	{ "shutdown", "command", KEY_LIST, 0, 0, check_text },
+
+	{ "feed", "supplies", KEY_NUMBER, 0, 8, NULL },
+	{ "feed", "on-battery", KEY_NUMBER, 0, 86400, NULL },
+	{ "feed", "charge-below", KEY_NUMBER, 0, 100, NULL },
+	{ "feed", "runtime-below", KEY_NUMBER, 0, 86400, NULL },
+	{ "feed", "low-battery", KEY_TEXT, 0, 0, check_bool },
+	{ "feed", "temperature-above", KEY_NUMBER, 0, 100, NULL },
+	{ "feed", "alarms", KEY_LIST, 0, 0, check_alarm },
+	{ "feed", "lost-on-battery", KEY_NUMBER, 0, 86400, NULL },
+	{ "feed", "ups-off", KEY_TEXT, 0, 0, check_ups_off },
+
+	{ "task", "run", KEY_LIST, 0, 0, check_text },
+	{ "task", "timeout", KEY_NUMBER, 1, 3600, NULL },
+	{ "task", "stage", KEY_NUMBER, 1, 32, NULL },
+
+	{ "wake", "mac", KEY_TEXT, 0, 0, check_mac },
+	{ "wake", "password", KEY_TEXT, 0, 0, check_secure_on },
+	{ "wake", "broadcast", KEY_TEXT, 0, 0, check_address },
+	{ "wake", "interface", KEY_TEXT, 0, 0, check_text },
+	{ "wake", "ups", KEY_TEXT, 0, 0, check_ups_name },
+	{ "wake", "charge-above", KEY_NUMBER, 0, 100, NULL },
+	{ "wake", "after", KEY_NUMBER, 0, 86400, NULL },
+	{ "wake", "retry", KEY_NUMBER, 5, 3600, NULL },
+	{ "wake", "tries", KEY_NUMBER, 1, 100, NULL },
+	{ "wake", "seen", KEY_TEXT, 0, 0, check_seen },
+
 	{ "log", "target", KEY_TEXT, 0, 0, check_log_target },
 	{ "log", "level", KEY_TEXT, 0, 0, check_log_level },
 };
@@ -130,7 +177,10 @@ static const struct section {
 	{ "access", NULL, CFGF_NONE },
 	{ "log", NULL, CFGF_NONE },
 	{ "history", NULL, CFGF_NONE },
-	{ "shutdown", "no host is shut down", CFGF_KEYSTRVAL },
+	{ "shutdown", NULL, CFGF_NONE },
+	{ "feed", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
+	{ "task", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
+	{ "wake", NULL, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES },
 	{ "mqtt", "nothing is published", CFGF_KEYSTRVAL },
 	{ "snmp", "no agent runs", CFGF_KEYSTRVAL },
 };
@@ -160,6 +210,7 @@ static struct {
 	bool fatal;
 	struct note *notes;
 	size_t n_notes;
+	int opened[ARRAY_SIZE(sections)]; /* line where a section was last seen */
 } load;
 
 void config__say(bool fatal, int line, const char *format, ...)
@@ -260,6 +311,23 @@ static int unserved_cb(cfg_t *root, cfg_opt_t *opt)
 				false, root->line,
 				"the section %s is understood but not served by this version: %s",
 				opt->name, sections[i].unserved);
+	return 0;
+}
+
+/* A section was read: an empty one is one, too. */
+static int opened_cb(cfg_t *root, cfg_opt_t *opt)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (strcmp(sections[i].name, opt->name) == 0)
+			load.opened[i] = root->line > 0 ? root->line : 1;
+	return 0;
+}
+
+int config__section_line(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (strcmp(sections[i].name, name) == 0)
+			return load.opened[i];
 	return 0;
 }
 
@@ -389,7 +457,7 @@ static cfg_t *make_parser(void)
 		else
 			add_keys(subopts[i], sections[i].name);
 		opts[n] = section;
-		opts[n++].validcb = sections[i].unserved ? unserved_cb : NULL;
+		opts[n++].validcb = sections[i].unserved ? unserved_cb : opened_cb;
 	}
 	opts[n] = end;
 

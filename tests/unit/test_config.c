@@ -270,6 +270,39 @@ static const struct {
 	{ "user \"a\" { upsmon = tertiary }", "Use primary, secondary, master or slave" },
 	{ "user \"a\" { instcmds = {\"load off\"} }", "is no command" },
 	{ "user \"a\" {}\nuser \"a\" {}", "test.conf:2: found duplicate title 'a'" },
+	{ "ups a { port = /dev/x }\nfeed a { supplies = 2 }",
+	  "test.conf:2: feed has no meaning without a section shutdown. Add shutdown {}" },
+	{ "ups a { port = /dev/x }\nshutdown {}\nfeed b { supplies = 2 }",
+	  "test.conf:3: there is no ups \"b\"" },
+	{ "ups a { port = /dev/x }\nshutdown { ups = {a,\n b} }",
+	  "test.conf:3: there is no ups \"b\"" },
+	{ "shutdown { charge-below = 101 }", "Use 0 to 100" },
+	{ "shutdown { alarms = {\"66/2\", \"7/7\"} }", "there is no alarm \"7/7\". Known are " },
+	{ "shutdown { ups-off = maybe }", "Use return (on again with the mains), stayoff or no" },
+	{ "shutdown { on-fsd = obey }", "Use latch or run" },
+	{ "shutdown { method = shell }", "Use auto, request or helper" },
+	{ "shutdown { charge-belo = 10 }", "Did you mean \"charge-below\"?" },
+	{ "ups a { port = /dev/x }\nshutdown {\n command = {poweroff} }",
+	  "test.conf:3: command begins with \"poweroff\", which is not a full path" },
+	{ "ups a { port = /dev/x }\nshutdown {\n arm-early = yes }",
+	  "test.conf:3: arm-early needs to know how long this host takes to halt" },
+	{ "ups a { port = /dev/x control = no }\nshutdown {}",
+	  "test.conf:2: ups \"a\" is only monitored (control = no) and cannot be switched off" },
+	{ "ups a { port = /dev/x }\nshutdown { minimum-supplies = 3 }", "test.conf:2: " },
+	{ "ups a { port = /dev/x }\nshutdown {}\ntask t { }",
+	  "test.conf:3: task \"t\" runs nothing" },
+	{ "ups a { port = /dev/x }\nshutdown {}\ntask t {\n run = {sh, \"-c\"} }",
+	  "test.conf:4: run begins with \"sh\", which is not a full path" },
+	{ "ups a { port = /dev/x }\nshutdown {}\ntask t { run = {\"/bin/x\"} stage = 0 }",
+	  "Use 1 to 32" },
+	{ "ups a { port = /dev/x }\nshutdown {}\nwake w { }",
+	  "test.conf:3: wake \"w\" has no mac" },
+	{ "ups a { port = /dev/x }\nshutdown {}\nwake w { mac = \"00:11\" }", "mac: " },
+	{ "ups a { port = /dev/x }\nshutdown {}\nwake w { broadcast = host }", "is no address" },
+	{ "ups a { port = /dev/x }\nshutdown {}\nwake w { seen = \"10.0.0.1\" }",
+	  "is no address with a port" },
+	{ "ups a { port = /dev/x }\nshutdown {}\nwake w { mac = \"00:11:22:33:44:55\"\n ups = b }",
+	  "test.conf:4: there is no ups \"b\"" },
 	{ "run-as = nobody-of-that-name", "there is no user \"nobody-of-that-name\"" },
 	{ "run-as = \"root:no-such-group\"", "there is no such group" },
 	{ "state-dir = var/lib", "is not a full path" },
@@ -330,7 +363,6 @@ static void test_warnings(void **state)
 	} rows[] = {
 		{ "mqtt { broker = \"x\" }",
 		  "the section mqtt is understood but not served by this version" },
-		{ "shutdown { low-battery = yes }", "no host is shut down" },
 		{ "mqtt {}", "test.conf:2: the section mqtt" },
 		{ "snmp {}", "no agent runs" },
 		{ "user admin { password = \"123456\" upsmon = secondary }",
@@ -509,14 +541,148 @@ static void test_nearest(void **state)
 	}
 }
 
+static void test_no_shutdown(void **state)
+{
+	struct said said;
+	struct config *config =
+		load_text("ups a { port = /dev/x }\nups b { port = /dev/y }", &said);
+	const struct policy_config *policy;
+
+	(void)state;
+	assert_non_null(config);
+	policy = &config->shutdown.policy;
+	assert_false(config->shutdown.given);
+	assert_false(policy->enabled);
+	assert_int_equal(policy->n_ups, 2);
+	assert_int_equal(policy->ups[1].supplies, 0);
+	assert_string_equal(policy->ups[1].name, "b");
+	config_free(config);
+}
+
+static void test_one_line_shutdown(void **state)
+{
+	struct said said;
+	struct config *config = load_text("ups a { port = /dev/x }\nshutdown {}", &said);
+	const struct policy_config *policy;
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(said.warnings, 0);
+	policy = &config->shutdown.policy;
+	assert_true(config->shutdown.given);
+	assert_true(policy->enabled);
+	assert_int_equal(policy->n_ups, 1);
+	assert_int_equal(policy->ups[0].supplies, 1);
+	assert_true(policy->ups[0].when.low_battery);
+	assert_int_equal(policy->ups[0].end, POLICY_END_RETURN);
+	assert_int_equal(policy->host, POLICY_HOST_SHUTDOWN);
+	assert_int_equal(policy->on_fsd, POLICY_FSD_LATCH);
+	assert_null(config->shutdown.command);
+	config_free(config);
+}
+
+static void test_whole_shutdown(void **state)
+{
+	static const char text[] =
+		"ups a { port = /dev/x }\nups b { port = /dev/y alias = {bb} }\nups c { port = /dev/z }\n"
+		"shutdown { ups = {a, bb} minimum-supplies = 2 on-battery = 300 charge-below = 40\n"
+		" runtime-below = 600 low-battery = no temperature-above = 45 alarms = {\"66/2\"}\n"
+		" lost-on-battery = 90 warning = 20 mains-stable = 30 secondaries-wait = 120\n"
+		" own-logins = 1 final-delay = 7 ups-off = stayoff on-fsd = run this-host = no\n"
+		" host-shutdown-time = 240 arm-early = yes method = helper command = {\"/bin/x\", y} }\n"
+		"feed a { supplies = 2 charge-below = 10 ups-off = no }\n"
+		"task last { run = {\"/bin/last\"} stage = 2 }\n"
+		"task one { run = {\"/bin/one\", \"a b\"} timeout = 5 }\n"
+		"task two { run = {\"/bin/two\"} }\n"
+		"wake nas { mac = \"00:11:22:33:44:55\" ups = b charge-above = 50 after = 9 retry = 60\n"
+		" tries = 3 seen = \"[fd00::1]:22\" broadcast = \"10.0.0.255\" interface = eth0 }\n"
+		"wake all { mac = \"00-11-22-33-44-66\" }\n";
+	struct said said;
+	struct config *config = load_text(text, &said);
+	const struct config_shutdown *shutdown;
+	const struct policy_config *policy;
+
+	(void)state;
+	if (!config)
+		fail_msg("%s", said.text);
+	shutdown = &config->shutdown;
+	policy = &shutdown->policy;
+	assert_int_equal(policy->n_ups, 3);
+	assert_int_equal(policy->ups[0].supplies, 2);
+	assert_int_equal(policy->ups[0].end, POLICY_END_NOTHING);
+	assert_true(policy->ups[0].when.charge_percent < 10.5);
+	assert_int_equal(policy->ups[0].when.runtime_s, 600);
+	assert_int_equal(policy->ups[1].supplies, 1);
+	assert_int_equal(policy->ups[1].end, POLICY_END_STAYOFF);
+	assert_true(policy->ups[1].when.charge_percent > 39.5);
+	assert_int_equal(policy->ups[2].supplies, 0);
+	assert_false(policy->ups[1].when.low_battery);
+	assert_int_equal(policy->ups[1].when.lost_s, 90);
+	assert_int_not_equal(policy->ups[1].when.alarms, 0);
+	assert_int_equal(policy->minimum_supplies, 2);
+	assert_int_equal(policy->warning_s, 20);
+	assert_int_equal(policy->mains_stable_s, 30);
+	assert_int_equal(policy->hostsync_s, 120);
+	assert_int_equal(policy->own_logins, 1);
+	assert_int_equal(policy->final_delay_s, 7);
+	assert_int_equal(policy->host_shutdown_time_s, 240);
+	assert_true(policy->early_arming);
+	assert_int_equal(policy->host, POLICY_HOST_NONE);
+	assert_int_equal(policy->on_fsd, POLICY_FSD_RUN);
+	assert_int_equal(shutdown->way, CONFIG_HOST_HELPER);
+	assert_string_equal(shutdown->command[1], "y");
+
+	/* stages in their order, tasks of one stage as they stand */
+	assert_int_equal(policy->n_stages, 2);
+	assert_int_equal(policy->stages[0].n_commands, 2);
+	assert_string_equal(policy->stages[0].commands[0].name, "one");
+	assert_int_equal(policy->stages[0].commands[0].timeout_s, 5);
+	assert_string_equal(policy->stages[0].commands[1].name, "two");
+	assert_string_equal(policy->stages[1].commands[0].name, "last");
+	assert_string_equal(shutdown->tasks[0].run[1], "a b");
+	assert_null(shutdown->tasks[0].run[2]);
+	assert_string_equal(shutdown->tasks[2].name, "last");
+
+	assert_int_equal(policy->n_wake, 2);
+	assert_int_equal(policy->wake[0].ups, 1);
+	assert_int_equal(policy->wake[0].after_s, 9);
+	assert_int_equal(policy->wake[0].tries, 3);
+	assert_int_equal(policy->wake[1].ups, -1);
+	assert_int_equal(shutdown->wake[1].host.mac[5], 0x66);
+	assert_string_equal(shutdown->wake[0].seen, "[fd00::1]:22");
+	config_free(config);
+}
+
+/* The late hook cannot reach it: said, not refused. */
+static void test_network_port_with_shutdown(void **state)
+{
+	struct said said;
+	struct config *config =
+		load_text("ups a { port = \"tcp://10.0.0.1\" }\nshutdown {}", &said);
+
+	(void)state;
+	assert_non_null(config);
+	assert_non_null(strstr(said.text, "test.conf:2: ups \"a\" is reached over the network"));
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_all_mistakes_are_told),
-		cmocka_unit_test(test_warnings),   cmocka_unit_test(test_file_mode),
-		cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_same),
-		cmocka_unit_test(test_comments),   cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_no_shutdown),
+		cmocka_unit_test(test_one_line_shutdown),
+		cmocka_unit_test(test_whole_shutdown),
+		cmocka_unit_test(test_network_port_with_shutdown),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_all_mistakes_are_told),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_file_mode),
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
