@@ -34,6 +34,8 @@ enum {
 	OPT_DIFF = 1 << 11,
 	OPT_WAIT = 1 << 12,
 	OPT_DRY_RUN = 1 << 13,
+	OPT_REASON = 1 << 21,
+	OPT_CANCEL = 1 << 22,
 	OPT_FROM_NUT = 1 << 23,
 	OPT_PORT = 1 << 24,
 	OPT_NAME = 1 << 25,
@@ -57,6 +59,8 @@ struct cli {
 	bool yes, diff, hide_serial;
 	unsigned unit_id, number, baud, wait_s; /* 0 = not given */
 	const char *record;
+	const char *reason; /* NULL = not given */
+	bool cancel;
 	const char *port, *name, *password_file, *output; /* setup's; NULL = not given */
 	const char *from_nut;				  /* directory; NULL = not asked for */
 	bool serve, shut_down, force;
@@ -104,5 +108,8 @@ int cmd_probe(struct cli *cli);
 int cmd_setup(struct cli *cli);
 int cmd_complete(struct cli *cli);
 int cmd_notify(struct cli *cli);
+int cmd_policy(struct cli *cli);
+int cmd_shutdown(struct cli *cli);
+int cmd_fsd(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

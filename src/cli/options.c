@@ -81,6 +81,19 @@ const struct verb verbs[] = {
 	  "                             as it is in brackets\n" },
 	/* for the shells' completion scripts; '_': people need not know it */
 	{ "_complete", "-- [WORD...]", "what may stand next", 0, 0, SIZE_MAX, cmd_complete, "" },
+	{ "policy", "", "when hosts go down, and how it stands", 0, 0, 0, cmd_policy,
+	  "Each condition with its present value; what comes next, and when. Exit code 1 while a\n"
+	  "forced shutdown is under way.\n" },
+	{ "shutdown", "", "shut hosts down in order, as after an outage",
+	  OPT_REASON | OPT_CANCEL | OPT_CONFIRM, 0, 0, cmd_shutdown,
+	  "Secondaries leave, tasks run, this host goes down, the UPS switches off and on again.\n"
+	  "      --reason TEXT  for the log and for people\n"
+	  "      --cancel       take it back, as long as FSD is not announced\n"
+	  "      --confirm      do not ask\n" },
+	{ "fsd", "set|clear [UPS]", "announce a forced shutdown to NUT clients, or take it back",
+	  OPT_CONFIRM, 1, 2, cmd_fsd,
+	  "Set: every upsmon that watches the UPS shuts its host down. Clear: they may start again.\n"
+	  "      --confirm[=UPS]  do not ask\n" },
 	{ "help", "[VERB]", "this, or more about a verb", 0, 0, 1, cmd_help, "" },
 	{ "version", "", "the version", 0, 0, 0, cmd_version, "" },
 };
@@ -116,6 +129,8 @@ enum {
 	LONG_SHUT_DOWN,
 	LONG_FORCE,
 	LONG_FROM_NUT,
+	LONG_REASON,
+	LONG_CANCEL,
 };
 
 static const struct option long_options[] = {
@@ -147,6 +162,8 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, LONG_FORCE },
 	{ "from-nut", optional_argument, NULL, LONG_FROM_NUT },
+	{ "reason", required_argument, NULL, LONG_REASON },
+	{ "cancel", no_argument, NULL, LONG_CANCEL },
 	{ 0 },
 };
 
@@ -165,6 +182,7 @@ static const struct {
 	{ OPT_PORT, "--port" },		{ OPT_NAME, "--name" },
 	{ OPT_SERVE, "--serve" },	{ OPT_SHUT_DOWN, "--shut-down" },
 	{ OPT_OUTPUT, "--output" },	{ OPT_FORCE, "--force" },
+	{ OPT_REASON, "--reason" },	{ OPT_CANCEL, "--cancel" },
 	{ OPT_FROM_NUT, "--from-nut" }, { OPT_PASSWORD_FILE, "--password-file" },
 };
 
@@ -349,6 +367,14 @@ static bool take_option(struct cli *cli, struct seen *seen, int option)
 	case LONG_FORCE:
 		seen->options |= OPT_FORCE;
 		cli->force = true;
+		return true;
+	case LONG_REASON:
+		seen->options |= OPT_REASON;
+		cli->reason = optarg;
+		return true;
+	case LONG_CANCEL:
+		seen->options |= OPT_CANCEL;
+		cli->cancel = true;
 		return true;
 	case LONG_FROM_NUT:
 		seen->options |= OPT_FROM_NUT;

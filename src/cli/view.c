@@ -381,6 +381,40 @@ static void put_alarms(struct page *page, const struct ups *ups, bool brief)
 }
 
 /* A switch-off that is armed in the device. */
+/* What is about to become of the hosts: only when there is something to say. */
+static void put_plan(struct page *page, const struct ups *ups)
+{
+	const json_t *plan = json_object_get(ups->json, "policy");
+	const json_t *next = json_object_get(plan, "next");
+	const char *state = string_of(plan, "state"), *words = string_of(plan, "text");
+	const char *cause = string_of(plan, "cause"), *what = string_of(next, "text");
+	double in_s = number_of(next, "in_s"), down_s = number_of(plan, "host_down_in_s");
+	bool serious = state && strcmp(state, "on-battery") != 0;
+	char text[32];
+
+	if (!state || !words || !strcmp(state, "normal"))
+		return;
+	label(page, "Hosts");
+	page_tone(page, serious ? TONE_BAD : TONE_WARN, "%s%s%s%s\n", words, cause ? " (" : "",
+		  cause ? cause : "", cause ? ")" : "");
+	if (what) {
+		label(page, "");
+		page_add(page, "then: %s", what);
+		if (!isnan(in_s)) {
+			when_duration(text, sizeof(text), in_s - ups->since_s);
+			page_tone(page, TONE_BOLD, ", in %s", text);
+		}
+		page_add(page, "\n");
+	}
+	if (!isnan(down_s)) {
+		when_duration(text, sizeof(text), down_s - ups->since_s);
+		label(page, "");
+		page_add(page, "this host goes down in ");
+		page_tone(page, TONE_BOLD, "%s", text);
+		page_add(page, " at the latest\n");
+	}
+}
+
 static void put_timers(struct page *page, const struct ups *ups)
 {
 	double off = value_of(ups, "timer.off"), restart = value_of(ups, "timer.restart-off");
@@ -460,6 +494,7 @@ void view_ups(struct page *page, const json_t *snapshot, double since_s, bool lo
 	page_add(page, "\n");
 	put_table(page, &ups);
 	page_add(page, "\n");
+	put_plan(page, &ups);
 	put_timers(page, &ups);
 	put_alarms(page, &ups, brief);
 	put_gate(page, &ups);

@@ -1,6 +1,7 @@
 #include "daemon/hub.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,6 +61,22 @@ void hub_free(struct hub *hub)
 struct event_base *hub_base(struct hub *hub)
 {
 	return hub->base;
+}
+
+void hub_set_shutdown(struct hub *hub, struct shutdown *shutdown)
+{
+	hub->shutdown = shutdown;
+}
+
+void hub_plan_changed(struct hub *hub)
+{
+	for (size_t i = 0; i < hub->n_ups; i++)
+		hub__tell_changed(hub, hub->ups[i], HUB_CHANGED_PLAN);
+}
+
+struct shutdown *hub_shutdown(const struct hub *hub)
+{
+	return hub->shutdown;
 }
 
 void hub_attach(struct hub *hub, const struct hub_front *front, void *data)
@@ -279,6 +296,8 @@ void hub_fsd_set(struct hub_ups *ups, const char *user, const char *from)
 		return;
 	ups->fsd = true;
 	ups->fsd_us = clock_us();
+	snprintf(ups->fsd_user, sizeof(ups->fsd_user), "%s", user ? user : "");
+	snprintf(ups->fsd_from, sizeof(ups->fsd_from), "%s", from ? from : "");
 	ups->fsd_logins = ups->logins;
 	hub__tell_changed(ups->hub, ups, U2K_CHANGED_FLAGS);
 	hub_event(ups->hub, "fsd", "alert", ups->name, NULL,

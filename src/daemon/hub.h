@@ -52,7 +52,8 @@ struct hub_ups {
 	struct nut_store *store;
 	struct u2k_snapshot snap;
 	bool fsd;
-	int64_t fsd_us;	     /* who logged in up to then shall leave because of it */
+	char fsd_user[64], fsd_from[64]; /* who announced it, for people */
+	int64_t fsd_us;			 /* who logged in up to then shall leave because of it */
 	unsigned logins;     /* NUT LOGINs on all its names; hub_login(), hub_logout() */
 	unsigned fsd_logins; /* of these, since before fsd_us */
 	void *backend;	     /* the back end's; NULL if it has none */
@@ -88,11 +89,22 @@ struct hub_front {
 	void (*ups_removed)(void *front, struct hub_ups *ups);
 };
 
+struct shutdown;
+
 struct hub *hub_new(struct event_base *base);
 void hub_free(struct hub *hub);
 struct event_base *hub_base(struct hub *hub);
 void hub_attach(struct hub *hub, const struct hub_front *front, void *data);
 void hub_detach(struct hub *hub, void *data);
+
+/* In masks of changed(), besides U2K_CHANGED_*: the plan for hosts stands otherwise. */
+#define HUB_CHANGED_PLAN ((uint64_t)1 << 60)
+/** Tell the fronts so, for each UPS. */
+void hub_plan_changed(struct hub *hub);
+
+/** The plan for hosts (daemon/shutdown.h), for front ends; NULL: this process has none. */
+void hub_set_shutdown(struct hub *hub, struct shutdown *shutdown);
+struct shutdown *hub_shutdown(const struct hub *hub);
 
 /* UPSes, in the order of the configuration. */
 struct hub_ups *hub_ups_add(struct hub *hub, const char *name, const char *desc,

@@ -20,6 +20,7 @@ struct order {
 
 struct hub {
 	struct event_base *base;
+	struct shutdown *shutdown;
 
 	struct hub_ups **ups;
 	size_t n_ups;

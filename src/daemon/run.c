@@ -15,12 +15,14 @@
 #include "daemon/config.h"
 #include "daemon/config_text.h"
 #include "daemon/devices.h"
+#include "daemon/helper.h"
 #include "daemon/hub.h"
 #include "daemon/latch.h"
 #include "daemon/priority.h"
 #include "daemon/privileges.h"
 #include "daemon/runtime_dir.h"
 #include "daemon/sd_notify.h"
+#include "daemon/shutdown.h"
 #include "front/http/front.h"
 #include "front/nut/server.h"
 #include "notify/notifier.h"
@@ -43,6 +45,8 @@ struct daemon {
 	struct latch *latch;
 	struct notifier *notifier;
 	struct history *history;
+	struct helper *helper; /* NULL: none */
+	struct shutdown *shutdown;
 	struct certificates *certificates;
 	struct runtime_dir runtime_dir;
 	struct event *term, *interrupt, *hangup, *watchdog;
@@ -235,6 +239,18 @@ static void say_ready(const struct daemon *daemon)
 	notify_send("READY=1\nSTATUS=Serving %zu UPS%s", n, n == 1 ? "" : "es");
 }
 
+/* Who shuts this host down when the time comes: without systemd, a process that keeps root. */
+static bool wants_helper(const struct config *config)
+{
+	const struct config_shutdown *shutdown = &config->shutdown;
+
+	if (!shutdown->given || shutdown->policy.host != POLICY_HOST_SHUTDOWN)
+		return false;
+	if (shutdown->way == CONFIG_HOST_AUTO)
+		return geteuid() == 0 && access("/run/systemd/system", F_OK) != 0;
+	return shutdown->way == CONFIG_HOST_HELPER;
+}
+
 /* What a running daemon cannot change. */
 static void warn_fixed(const struct config *old, const struct config *now)
 {
@@ -323,6 +339,10 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	warn_fixed(daemon->config, config);
+	if (wants_helper(config) && !daemon->helper)
+		log_warning(
+			"shutting this host down needs a process that keeps root, which takes a "
+			"restart: until then it will not be shut down");
 	log_open("ups2000d", (enum log_target)config->log_target,
 		 (enum log_level)config->log_level);
 	nut = nut_config(config, daemon->auth);
@@ -337,6 +357,7 @@ static void reload(struct daemon *daemon)
 	}
 	devices_apply(daemon->devices, config);
 	apply_notify(daemon, config);
+	shutdown_apply(daemon->shutdown, config);
 	config_free(daemon->config);
 	daemon->config = config;
 	if (config->nut_starttls || wants_https(config))
@@ -414,6 +435,12 @@ static int start(struct daemon *daemon)
 	if (runtime_dir_open(&daemon->runtime_dir, config->runtime_dir, privileges.uid,
 			     privileges.gid, error, sizeof(error)) < 0)
 		goto fail;
+	if (wants_helper(config)) {
+		daemon->helper = helper_start(config->runtime_dir, config->shutdown.command,
+					      privileges.uid, error, sizeof(error));
+		if (!daemon->helper)
+			goto fail;
+	}
 	if (directory_make(config->state_dir, privileges.uid, privileges.gid) < 0)
 		log_warning(
 			"the state directory %s cannot be created: %s; nothing is kept over a restart",
@@ -454,6 +481,8 @@ static int start(struct daemon *daemon)
 	apply_notify(daemon, config); /* hears of all that follows */
 	devices_apply(daemon->devices, config);
 	latch_restore(daemon->latch); /* before the loop: nobody was answered yet */
+	daemon->shutdown = shutdown_new(daemon->hub, devices_keep(daemon->devices),
+					config->runtime_dir, daemon->helper, config);
 	return EXIT_GOOD;
 fail:
 	log_error("%s", error);
@@ -479,8 +508,10 @@ static void stop(struct daemon *daemon)
 	if (daemon->nut)
 		nut_server_free(daemon->nut);
 	auth_free(daemon->auth);
+	shutdown_free(daemon->shutdown);
 	latch_free(daemon->latch);
 	history_free(daemon->history); /* before the UPSes go: they were not taken away */
+	helper_free(daemon->helper);
 	devices_free(daemon->devices);
 	hub_free(daemon->hub);
 	event_base_free(daemon->base);

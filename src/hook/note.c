@@ -68,6 +68,8 @@ size_t note_print(const struct note *note, char *out, size_t size)
 	line(&text, "ups2000", "1", "");
 	line(&text, "boot", note->boot, "");
 	line(&text, "action", actions[note->action], "");
+	if (*note->sequence)
+		line(&text, "sequence", note->sequence, "");
 	line(&text, "reason", reason, "");
 	for (size_t i = 0; i < note->n_ups; i++)
 		line(&text, "ups", note->ups[i].name, returns[note->ups[i].stay_off]);
@@ -109,6 +111,10 @@ static bool parse_line(struct note *note, char *key, bool *has_action)
 		return parse_ups(note, value);
 	if (strcmp(key, "boot") == 0 && !*note->boot && strlen(value) < sizeof(note->boot)) {
 		strcpy(note->boot, value);
+		return true;
+	}
+	if (strcmp(key, "sequence") == 0 && strlen(value) < sizeof(note->sequence)) {
+		strcpy(note->sequence, value);
 		return true;
 	}
 	if (strcmp(key, "reason") == 0 && strlen(value) < sizeof(note->reason)) {
@@ -174,12 +180,10 @@ static int write_whole(const char *path, const char *text, size_t len)
 	return -error;
 }
 
-int note_write(const char *dir, const char *name, const struct note *note)
+int note_write_text(const char *dir, const char *name, const char *text, size_t len)
 {
-	char text[NOTE_TEXT_MAX];
-	size_t len = note_print(note, text, sizeof(text));
 	char *path = xasprintf("%s/%s", dir, name), *fresh = xasprintf("%s.new", path);
-	int rc = len ? write_whole(fresh, text, len) : -E2BIG;
+	int rc = write_whole(fresh, text, len);
 
 	if (rc == 0 && rename(fresh, path) < 0)
 		rc = -errno;
@@ -188,6 +192,14 @@ int note_write(const char *dir, const char *name, const struct note *note)
 	free(fresh);
 	free(path);
 	return rc;
+}
+
+int note_write(const char *dir, const char *name, const struct note *note)
+{
+	char text[NOTE_TEXT_MAX];
+	size_t len = note_print(note, text, sizeof(text));
+
+	return len ? note_write_text(dir, name, text, len) : -E2BIG;
 }
 
 /* The text of a plain file by somebody we may trust; its length, or -1. */

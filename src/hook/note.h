@@ -24,7 +24,8 @@ enum { NOTE_TEXT_MAX = 8192, NOTE_REASON_MAX = 240, NOTE_UPS_MAX = 64, NOTE_NAME
 enum note_action { NOTE_POWEROFF, NOTE_REBOOT };
 
 struct note {
-	char boot[40]; /* boot id */
+	char boot[40];	   /* boot id */
+	char sequence[48]; /* which shutdown it is part of; may be "" */
 	enum note_action action;
 	char reason[NOTE_REASON_MAX + 1]; /* one sentence, printable */
 	struct {
@@ -43,6 +44,8 @@ size_t note_print(const struct note *note, char *out, size_t size);
 /** From a file's text. False, with a reason in why, if it is not such a file. */
 bool note_parse(const char *text, size_t len, struct note *note, char *why, size_t why_size);
 
+/** Replace DIR/NAME by a text as a whole. As note_write(). */
+int note_write_text(const char *dir, const char *name, const char *text, size_t len);
 /** Replace DIR/NAME as a whole. Returns 0 or -errno. For directories in memory (/run). */
 int note_write(const char *dir, const char *name, const struct note *note);
 

@@ -1,10 +1,13 @@
 """Starts ups2000d for tests."""
 
+import http.client
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -81,6 +84,21 @@ class Daemon:
 
     def nut(self):
         return Nut(self.nut_ports()[0])
+
+    def api(self, path, body=None):
+        """A request to the local API; the answer's JSON. body: a dict to POST."""
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(self.socket))
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        connection.request(
+            "GET" if body is None else "POST", f"/api/v1/{path}",
+            None if body is None else json.dumps(body), headers,
+        )  # fmt: skip
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
 
     def reload(self, text=None):
         """SIGHUP, with another configuration if given; waits until it was read."""

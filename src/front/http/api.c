@@ -12,6 +12,7 @@
 #include "daemon/records.h"
 #include "front/http/later.h"
 #include "front/http/model.h"
+#include "front/http/plan.h"
 #include "front/http/query.h"
 #include "front/http/route.h"
 #include "nut/store.h"
@@ -550,6 +551,29 @@ static void get_log(struct call *call)
 	ask_records(call, RECORD_LOG);
 }
 
+/* ---- the plan for hosts ---- */
+
+static void get_policy(struct call *call)
+{
+	answer(call, plan_json(call->hub, clock_us()));
+}
+
+static void shutdown_(struct call *call)
+{
+	if (call->post)
+		plan_post_shutdown(call->hub, call->request, call->reply);
+	else
+		get_policy(call);
+}
+
+static void fsd(struct call *call)
+{
+	if (call->post)
+		plan_post_fsd(call->hub, call->request, call->reply);
+	else
+		answer(call, plan_fsd_json(call->hub));
+}
+
 /* ---- the table ---- */
 
 static const struct resource {
@@ -576,6 +600,9 @@ static const struct resource {
 	{ { "notify", "*" }, false, RIGHT_NONE, get_notice },
 	{ { "notify", "*", "test" }, false, RIGHT_SET, test_notice },
 	{ { "orders", "*" }, false, RIGHT_NONE, get_order },
+	{ { "policy" }, false, RIGHT_NONE, get_policy },
+	{ { "shutdown" }, false, RIGHT_FSD, shutdown_ },
+	{ { "fsd" }, false, RIGHT_FSD, fsd },
 };
 
 bool api_resource(size_t i, char *path, size_t size, bool *post)

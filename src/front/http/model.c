@@ -8,6 +8,7 @@
 #include <time.h>
 #include "daemon/hub.h"
 #include "front/http/effects.h"
+#include "front/http/plan.h"
 #include "history/totals.h"
 #include "nut/store.h"
 #include "ups/engine.h"
@@ -412,6 +413,8 @@ json_t *model_snapshot(const struct hub_ups *ups, uint64_t mask, int64_t now_us)
 		json_object_set_new(object, "commands", gate(ups));
 	if (mask & U2K_CHANGED_COMM)
 		json_object_set_new(object, "comm", comm(ups));
+	if (mask & (HUB_CHANGED_PLAN | U2K_CHANGED_FLAGS))
+		json_object_set_new(object, "policy", plan_ups_json(ups, now_us));
 	if (mask == UINT64_MAX) {
 		json_object_set_new(object, "line", line(ups));
 		json_object_set_new(object, "energy", energy(ups));
