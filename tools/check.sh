@@ -41,7 +41,7 @@ count_tests()
 		all=$(sed -n 's/.* tests failed out of \([0-9]*\).*/\1/p' "$2" | tail -n 1)
 		bad=${bad:-0} good=$((${all:-0} - ${bad:-0})) left=0
 		;;
-	integration | browser)
+	integration | browser | package)
 		grep -E '(passed|failed|errors?|skipped).* in [0-9.]+s' "$2" | tail -n 1 |
 			sed 's/^/ /' >"$2.last"
 		good=$(count "$2.last" passed)
@@ -192,6 +192,13 @@ run_browser()	# DIR
 		tests/browser
 }
 
+# Debian packages, the library and the units; the programs beside them come from DIR.
+run_package()	# DIR
+{
+	UPS2000_BIN=$out/$1/bin timeout -k 30 900 /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		-ra --durations=10 tests/package
+}
+
 tour()
 {
 	CI=true timeout -k 10 120 tools/demo.sh "$out/gcc/bin"
@@ -210,6 +217,7 @@ if [ -z "$fast" ]; then
 	after sanitized stage sanitized-test watched run_ctest sanitized -E "$long"
 	after sanitized stage integration watched run_pytest sanitized
 	after sanitized stage browser watched run_browser sanitized
+	after gcc stage package run_package gcc
 fi
 
 [ "$skipped" -eq 0 ] || skips=", $skipped skipped"

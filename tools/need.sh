@@ -19,6 +19,8 @@ build      libsqlite3-dev   -              history
 build      libcrypt-dev     -              password_hashes
 build      libssl-dev       -              TLS
 build      npm              npm            the_page's_charts
+package    debhelper        dh             Debian_packages
+package    xz-utils         xz             archives
 demo       socat            socat          talking_to_the_demo
 format     clang-format     clang-format   source_layout
 check      clang            clang          the_second_compiler
@@ -51,6 +53,11 @@ check      chromium         chromium       the_page's_tests
 check      chromium-driver  chromedriver   the_page's_tests
 check      python3-selenium -              the_page's_tests
 check      npm              npm            the_page's_tests
+check      debhelper        dh             Debian_packages
+check      lintian          lintian        to_judge_the_packages
+check      debootstrap      debootstrap    to_install_the_packages_somewhere
+check      systemd          systemd-analyze to_judge_the_service_units
+check      udev             udevadm        to_judge_the_udev_rules
 bench      python3          python3        the_benchmark
 bench      nut-client       upsc           the_stock_figures
 bench      nut-server       upsd           the_stock_figures
