@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/pdu.h"
 #include "ups/engine_impl.h"
@@ -22,18 +21,14 @@ enum {
 	LOOK_US = 5000000, /* before an unanswered command is done again */
 	RESCUE_AGAIN_US = 2000000,
 	RESCUE_US = 60000000,
-	JOURNAL_US = 3000000,
 	TWICE_US = 500000,	 /* between the two reads of a SEE that wants two */
 	GATE_US = 15000000,	 /* a run waits this long for the gate to open again */
 	STATUS_AGE_US = 5000000, /* the last look before a write is not older */
 	REASON_US = 3000000,	 /* for alarms that tell why */
 	LATE_US = 2500000,	 /* an answer may come that late */
-	GIVE_BACK_US = 5000000,
-	GIVE_BACK_AGAIN_US = 60000000,
-	OVERDUE_US = 12000000, /* past its due time a timer fires no more */
-	REOPENED_MAX = 5,      /* times a run begins again because the gate had closed */
-	TURNS_MAX = 256,       /* steps in one go; more only by a mistake of ours */
-	IDENTIFY_US = 5000000, /* an order waits this long for the UPS to be identified */
+	REOPENED_MAX = 5,	 /* times a run begins again because the gate had closed */
+	TURNS_MAX = 256,	 /* steps in one go; more only by a mistake of ours */
+	IDENTIFY_US = 5000000,	 /* an order waits this long for the UPS to be identified */
 };
 
 /* --- the small tools ------------------------------------------------------------------------ */
@@ -93,27 +88,6 @@ void need_again(struct engine *e, unsigned needs, int64_t now_us)
 	e->run.asked_us = now_us;
 	e->ops->need(e->user, needs, now_us);
 	due_at(e, now_us + READ_AGAIN_US);
-}
-
-void journal_save(struct engine *e)
-{
-	e->saving = JOURNAL_SAVING;
-	e->ops->journal(e->user, &e->journal);
-}
-
-/* What is known is this unit's from here on. */
-void journal_adopt(struct engine *e, const struct u2k_snapshot *snap)
-{
-	if (strcmp(e->journal.esn, snap->identity.esn) == 0)
-		return;
-	memset(&e->journal, 0, sizeof(e->journal));
-	snprintf(e->journal.esn, sizeof(e->journal.esn), "%s", snap->identity.esn);
-}
-
-void engine_journal_saved(struct engine *e, bool ok)
-{
-	e->saving = ok ? JOURNAL_SAVED : JOURNAL_FAILED;
-	e->due_us = 0;
 }
 
 void run_progress(struct engine *e, const char *format, ...)
@@ -227,7 +201,7 @@ static const char *objection(const struct engine *e, const struct u2k_snapshot *
 	return now->kind == STEP_ARM ? switchoff_objects(e, snap) : NULL;
 }
 
-static void fail_step(struct engine *e, const char *text)
+void fail_step(struct engine *e, const char *text)
 {
 	run_end(e, U2K_REFUSED, U2K_EREFUSED, "%s", text);
 }
@@ -341,96 +315,11 @@ static uint16_t step_value(const struct engine *e, const struct step *step, unsi
 	return step->value;
 }
 
-struct debt {
-	bool *owed;
-	uint8_t *value;
-	unsigned bit;
-};
-
-static struct debt debt_of(struct engine *e, enum u2k_qty qty)
-{
-	if (qty == U2K_QTY_AUTO_START)
-		return (struct debt){ &e->journal.owed_auto_start, &e->journal.auto_start,
-				      DEBT_AUTO_START };
-	return (struct debt){ &e->journal.owed_bypass, &e->journal.bypass, DEBT_BYPASS };
-}
-
-/* What this run will change is owed from now on, unless an older debt says so already. */
-static void note_debts(struct engine *e, const struct u2k_snapshot *snap)
-{
-	for (const struct step *step = e->run.steps;
-	     step->kind != STEP_END && step->kind != STEP_ARM; step++) {
-		unsigned raw = qty_raw(snap, step->qty);
-		struct debt debt;
-
-		if (step->kind != STEP_SET || !step->borrow || raw > 1 || raw == step->value)
-			continue;
-		debt = debt_of(e, step->qty);
-		if (*debt.owed)
-			continue;
-		*debt.owed = true;
-		*debt.value = (uint8_t)raw;
-		e->run.debts |= debt.bit;
-	}
-}
-
-/* The journal cannot be kept: what is changed now stays changed. */
-static void drop_debts(struct engine *e)
-{
-	if (e->run.debts & DEBT_AUTO_START)
-		e->journal.owed_auto_start = false;
-	if (e->run.debts & DEBT_BYPASS)
-		e->journal.owed_bypass = false;
-	e->run.debts = 0;
-}
-
-static void step_journal(struct engine *e, const struct step *step, const struct u2k_snapshot *snap,
-			 int64_t now_us)
-{
-	enum off_kind kind;
-
-	if (!e->run.substep) {
-		e->run.substep = 1;
-		journal_adopt(e, snap);
-		note_debts(e, snap);
-		if (is_switchoff(e->run.row, &kind))
-			switchoff_begin(e, now_us);
-		else if (!e->run.debts) {
-			run_next(e);
-			return;
-		}
-		journal_save(e);
-	}
-	if (e->saving == JOURNAL_SAVING && now_us - e->run.step_since_us > JOURNAL_US)
-		e->saving = JOURNAL_FAILED;
-	if (e->saving == JOURNAL_SAVING) {
-		due_at(e, e->run.step_since_us + JOURNAL_US + 1);
-		return;
-	}
-	if (e->saving == JOURNAL_FAILED)
-		drop_debts(e);
-	if (e->saving == JOURNAL_FAILED && step->text)
-		fail_step(e, step->text);
-	else
-		run_next(e); /* a switch-off runs all the same */
-}
-
-/* Someone set it on purpose, or it was given back: nothing is owed for it any more. */
-static void forgive(struct engine *e, enum u2k_qty qty)
-{
-	struct debt debt = debt_of(e, qty);
-
-	if (!*debt.owed)
-		return;
-	*debt.owed = false;
-	journal_save(e);
-}
-
 static void set_done(struct engine *e, const struct step *step)
 {
 	if (!step->borrow &&
 	    (step->qty == U2K_QTY_AUTO_START || step->qty == U2K_QTY_BYPASS_WHEN_OFF))
-		forgive(e, step->qty);
+		journal_forgive(e, step->qty);
 	e->run.write.state = WRITE_NONE;
 	run_next(e);
 }
@@ -786,57 +675,11 @@ static void watch_timers(struct engine *e, const struct u2k_snapshot *snap)
 			continue;
 		if (value->value > e->timers[i].value)
 			e->timers[i].until_us =
-				value->at_us + (int64_t)value->value * U2K_SEC + OVERDUE_US;
+				value->at_us + (int64_t)value->value * U2K_SEC + TIMER_OVERDUE_US;
 		else if (value->value <= 0)
 			e->timers[i].until_us = 0;
 		e->timers[i].value = value->value;
 	}
-}
-
-/* What another boot left counting must not switch off now that the host is up again. */
-static void judge(struct engine *e, const struct u2k_snapshot *snap, int64_t now_us)
-{
-	if (!e->judge || e->run.active || snap->gate != U2K_GATE_OPEN)
-		return;
-	if (strcmp(e->journal.esn, snap->identity.esn) != 0 || now_us > e->hold_until_us) {
-		e->judge = false;
-	} else if (!fresh(snap, NEED_STATUS | NEED_TIMERS, e->judge_since_us)) {
-		e->ops->need(e->user, NEED_STATUS | NEED_TIMERS, now_us);
-		due_at(e, now_us + U2K_SEC);
-	} else if (output_on(snap)) {
-		e->judge = false;
-		if (switchoff_timers_set(snap))
-			switchoff_quiet_cancel(e);
-	}
-}
-
-static void give_back(struct engine *e, const struct u2k_snapshot *snap, int64_t now_us)
-{
-	const struct queued order = { .steps = steps_give_back, .name = "give back" };
-	int64_t until = e->hold_until_us;
-
-	if (!e->journal.owed_auto_start && !e->journal.owed_bypass)
-		return;
-	if (e->run.active || switchoff_pending(e) || e->journal.pending || e->judge ||
-	    snap->gate != U2K_GATE_OPEN)
-		return;
-	if (strcmp(e->journal.esn, snap->identity.esn) != 0)
-		return;
-	if (!output_on(snap) || qty_raw(snap, U2K_QTY_STARTUP) != U2K_STARTUP_RUNNING) {
-		e->give_back_us = 0;
-		return;
-	}
-	if (!e->give_back_us)
-		e->give_back_us = now_us + GIVE_BACK_US;
-	until = e->give_back_us > until ? e->give_back_us : until;
-	for (size_t i = 0; i < sizeof(e->timers) / sizeof(e->timers[0]); i++)
-		until = e->timers[i].until_us > until ? e->timers[i].until_us : until;
-	if (now_us < until) {
-		due_at(e, until);
-		return;
-	}
-	e->give_back_us = now_us + GIVE_BACK_AGAIN_US; /* should it fail */
-	run_start(e, &order);
 }
 
 static void start_next(struct engine *e, const struct u2k_snapshot *snap, int64_t now_us)
@@ -881,9 +724,9 @@ void engine_run(struct engine *e, const struct u2k_snapshot *snap, int64_t now_u
 	watch_timers(e, snap);
 	do { /* as many steps as need no waiting */
 		switchoff_run(e, snap, now_us);
-		judge(e, snap, now_us);
+		journal_judge(e, snap, now_us);
 		start_next(e, snap, now_us);
-		give_back(e, snap, now_us);
+		journal_give_back(e, snap, now_us);
 		if (!e->run.active)
 			break;
 		step = e->run.step;
@@ -903,195 +746,7 @@ int64_t engine_due(const struct engine *e)
 	return e->due_us;
 }
 
-/* --- orders ------------------------------------------------------------------------------------ */
-
-static void refuse(struct engine *e, uint64_t token, int error, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void refuse(struct engine *e, uint64_t token, int error, const char *format, ...)
-{
-	char text[ENGINE_TEXT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	e->ops->done(e->user, token, U2K_REFUSED, error, text);
-}
-
-static bool parse_number(const char *text, unsigned long *out)
-{
-	char *end;
-
-	if (!text || !*text || strlen(text) > 9 || strspn(text, "0123456789") != strlen(text))
-		return false;
-	*out = strtoul(text, &end, 10);
-	return true;
-}
-
-/* Delays the device can keep: 6 s steps up to 990 of them, or whole minutes. */
-static bool delay_ok(struct engine *e, uint64_t token, const char *what, const char *value,
-		     unsigned step, unsigned *out)
-{
-	unsigned long n;
-
-	if (!parse_number(value, &n)) {
-		refuse(e, token, U2K_EINVAL, "%s needs a whole number of seconds, %u to 5940", what,
-		       step);
-		return false;
-	}
-	if (n < step || n > 5940) {
-		refuse(e, token, U2K_EINVAL, "%s: %lu s is out of range, %u to 5940", what, n,
-		       step);
-		return false;
-	}
-	if (n % step) {
-		refuse(e, token, U2K_EINVAL,
-		       "%s: the UPS counts in steps of %u s; the nearest are %lu and %lu", what,
-		       step, n / step * step, (n / step + 1) * step);
-		return false;
-	}
-	*out = (unsigned)n;
-	return true;
-}
-
-static void set_delay(struct engine *e, uint64_t token, const char *name, const char *value,
-		      unsigned step, unsigned *delay)
-{
-	if (!delay_ok(e, token, name, value, step, delay))
-		return;
-	e->ops->delays(e->user, &e->delays);
-	e->ops->done(e->user, token, U2K_VERIFIED, 0, "the delay was changed");
-}
-
-static void enqueue(struct engine *e, const struct queued *order, const struct u2k_snapshot *snap,
-		    int64_t now_us)
-{
-	bool stop;
-
-	if (snap->gate != U2K_GATE_OPEN && snap->gate != U2K_GATE_NOT_IDENTIFIED) {
-		refuse(e, order->token, U2K_EREFUSED, "%s", u2k_gate_text(snap->gate));
-		return;
-	}
-	stop = order->row && strcmp(order->row->name, "shutdown.stop") == 0;
-	if (switchoff_pending(e) &&
-	    !(order->row ? order->row->while_pending
-			 : order->steps == steps_beeper_on || order->steps == steps_beeper_off)) {
-		refuse(e, order->token, U2K_EREFUSED,
-		       "a switch-off is pending (%s); shutdown.stop cancels it", e->pending.name);
-		return;
-	}
-	if (e->n_queued >= ENGINE_QUEUE_MAX + (unsigned)stop) {
-		refuse(e, order->token, U2K_EREFUSED, "too many commands are waiting");
-		return;
-	}
-	/* shutdown.stop does not wait behind others */
-	if (stop) {
-		memmove(&e->queue[1], &e->queue[0], e->n_queued++ * sizeof(*order));
-		e->queue[0] = *order;
-		e->queue[0].made_us = now_us;
-		switchoff_yield(e, now_us);
-	} else {
-		e->queue[e->n_queued] = *order;
-		e->queue[e->n_queued++].made_us = now_us;
-	}
-	e->due_us = 0;
-}
-
-static void order_setting(struct engine *e, uint64_t token, const char *name, const char *value,
-			  const struct u2k_snapshot *snap, int64_t now_us)
-{
-	static const struct {
-		const char *name, *value;
-		const struct step *steps;
-	} rows[] = {
-		{ "ups.beeper.status", "enabled", steps_beeper_on },
-		{ "ups.beeper.status", "disabled", steps_beeper_off },
-		{ "ups.start.auto", "yes", steps_auto_start_on },
-		{ "ups.start.auto", "no", steps_auto_start_off },
-	};
-	bool known = false;
-
-	if (!value)
-		value = "";
-	if (strcasecmp(name, "ups.delay.shutdown") == 0) {
-		set_delay(e, token, "ups.delay.shutdown", value, 6, &e->delays.shutdown_s);
-		return;
-	}
-	if (strcasecmp(name, "ups.delay.reboot") == 0) {
-		set_delay(e, token, "ups.delay.reboot", value, 6, &e->delays.reboot_s);
-		return;
-	}
-	if (strcasecmp(name, "ups.delay.start") == 0) {
-		set_delay(e, token, "ups.delay.start", value, 60, &e->delays.start_s);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct queued order = { .token = token,
-					.steps = rows[i].steps,
-					.name = rows[i].name };
-
-		if (strcasecmp(name, rows[i].name) != 0)
-			continue;
-		known = true;
-		if (strcasecmp(value, rows[i].value) == 0) {
-			enqueue(e, &order, snap, now_us);
-			return;
-		}
-	}
-	if (known)
-		refuse(e, token, U2K_EINVAL, "%s takes %s", name,
-		       strcasecmp(name, "ups.start.auto") == 0 ? "yes or no"
-							       : "enabled or disabled");
-	else
-		refuse(e, token, U2K_ENOTSUP, "%s cannot be set on this UPS", name);
-}
-
-void engine_order(struct engine *e, uint64_t token, bool setting, const char *name,
-		  const char *value, const struct u2k_snapshot *snap, int64_t now_us)
-{
-	if (setting) {
-		order_setting(e, token, name, value, snap, now_us);
-		engine_run(e, snap, now_us);
-		return;
-	}
-	for (size_t i = 0; i < command_rows_count; i++) {
-		const struct command_row *row = &command_rows[i];
-		struct queued order = {
-			.token = token, .row = row, .steps = row->steps, .name = row->name
-		};
-
-		if (strcasecmp(name, row->name) != 0)
-			continue;
-		if (value && !row->takes_delay) {
-			refuse(e, token, U2K_EINVAL, "%s takes no parameter", row->name);
-			return;
-		}
-		if (value && !delay_ok(e, token, row->name, value, 6, &order.delay_s))
-			return;
-		enqueue(e, &order, snap, now_us);
-		engine_run(e, snap, now_us);
-		return;
-	}
-	if (strncasecmp(name, "eco.", 4) == 0 || strcasestr(name, "ecomode"))
-		refuse(e, token, U2K_ENOTSUP,
-		       "ECO can be seen but not set: its register is not known. The panel can switch it");
-	else
-		refuse(e, token, U2K_ENOTSUP, "%s is not a command of this UPS", name);
-}
-
-const char *engine_command_name(size_t i)
-{
-	return i < command_rows_count ? command_rows[i].name : NULL;
-}
-
-bool engine_command_drops_load(const char *name)
-{
-	for (size_t i = 0; i < command_rows_count; i++)
-		if (strcasecmp(name, command_rows[i].name) == 0)
-			return command_rows[i].drops_load;
-	return false;
-}
+/* --- life -------------------------------------------------------------------------------------- */
 
 struct engine *engine_new(const struct engine_config *config, const struct engine_ops *ops,
 			  void *user)
@@ -1113,37 +768,6 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
-void engine_restore(struct engine *e, const struct engine_journal *journal, bool same_boot,
-		    int64_t now_us)
-{
-	e->journal = *journal;
-	if (!journal->pending)
-		return;
-	e->journal.pending = false;
-	e->due_us = now_us;
-	if (!same_boot) { /* judged, not continued; its clock is not ours any more */
-		e->judge = true;
-		e->judge_since_us = now_us;
-		e->hold_until_us =
-			now_us + (int64_t)journal->pending_delay_s * U2K_SEC + OVERDUE_US;
-		return;
-	}
-	if (now_us >= journal->pending_due_us + OVERDUE_US)
-		return;
-	e->pending = (struct pending){
-		.active = true,
-		.name = "from before the restart",
-		.kind = (enum off_kind)journal->pending_kind,
-		.stage = (enum engine_stage)journal->pending_stage,
-		.delay_s = journal->pending_delay_s,
-		.on_s = journal->pending_on_s,
-		.armed_us = now_us,
-		.due_us = journal->pending_due_us,
-		.announced_s = journal->pending_delay_s,
-	};
-	e->journal.pending = true;
-}
-
 bool engine_pending(const struct engine *e, int64_t now_us, int64_t *due_in_s)
 {
 	if (!switchoff_pending(e))
@@ -1160,9 +784,4 @@ void engine_set_delays(struct engine *e, const struct engine_delays *delays)
 const struct engine_delays *engine_delays(const struct engine *e)
 {
 	return &e->delays;
-}
-
-const struct engine_journal *engine_journal(const struct engine *e)
-{
-	return &e->journal;
 }

@@ -135,6 +135,8 @@ struct run {
 	bool off_before;	/* cancel: the output was off before */
 };
 
+enum { TIMER_OVERDUE_US = 12000000 }; /* past its due time a timer fires no more */
+
 enum { DEBT_AUTO_START = 1 << 0, DEBT_BYPASS = 1 << 1 };
 
 struct queued {
@@ -171,7 +173,7 @@ struct engine {
 	int64_t judge_since_us;
 };
 
-/* engine.c, for switchoff.c */
+/* engine.c, for the others */
 void run_progress(struct engine *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void run_next(struct engine *e);
 void run_end(struct engine *e, enum u2k_outcome outcome, int error, const char *format, ...)
@@ -180,11 +182,21 @@ void run_start(struct engine *e, const struct queued *order);
 void write_start(struct engine *e, uint16_t base, uint16_t value, int64_t now_us);
 void write_start_pair(struct engine *e, uint16_t base, uint16_t a, uint16_t b, int64_t now_us);
 void write_again(struct engine *e, int64_t now_us);
-void journal_save(struct engine *e);
-void journal_adopt(struct engine *e, const struct u2k_snapshot *snap);
 void need_again(struct engine *e, unsigned needs, int64_t now_us);
 bool fresh(const struct u2k_snapshot *snap, unsigned needs, int64_t since_us);
 void due_at(struct engine *e, int64_t at_us);
+/* The run ends: refused if it wrote nothing, else failed. */
+void fail_step(struct engine *e, const char *text);
+
+/* journal.c */
+void journal_save(struct engine *e);
+/* What is known is this unit's from here on. */
+void journal_adopt(struct engine *e, const struct u2k_snapshot *snap);
+void step_journal(struct engine *e, const struct step *step, const struct u2k_snapshot *snap,
+		  int64_t now_us);
+void journal_forgive(struct engine *e, enum u2k_qty qty);
+void journal_judge(struct engine *e, const struct u2k_snapshot *snap, int64_t now_us);
+void journal_give_back(struct engine *e, const struct u2k_snapshot *snap, int64_t now_us);
 
 /* rows.c */
 bool output_on(const struct u2k_snapshot *snap);

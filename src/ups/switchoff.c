@@ -17,7 +17,6 @@ enum {
 	UNREADABLE_US = 10000000,
 	LOOK_AGAIN_US = 1000000, /* before an unanswered timer is written once more */
 	WRITE_TRIES = 3,
-	OVERDUE_US = 12000000,
 	EARLY_US = 4000000, /* off so long before its time: that was something else */
 	BLIND_US = 4000000,
 	GATE_WAIT_US = 60000000,
@@ -621,13 +620,13 @@ static void watch_early(struct engine *e, const struct u2k_snapshot *snap, int64
 {
 	struct pending *p = &e->pending;
 
-	if (now_us >= p->due_us + OVERDUE_US) {
+	if (now_us >= p->due_us + TIMER_OVERDUE_US) {
 		end_pending(e, U2K_VERIFIED, "");
 	} else if (output_on(snap) && !e->run.active && snap->gate == U2K_GATE_OPEN) {
 		end_pending(e, U2K_VERIFIED, "");
 		switchoff_quiet_cancel(e);
 	} else {
-		due_at(e, p->due_us + OVERDUE_US);
+		due_at(e, p->due_us + TIMER_OVERDUE_US);
 	}
 }
 
@@ -697,8 +696,8 @@ void switchoff_run(struct engine *e, const struct u2k_snapshot *snap, int64_t no
 		watch_mains(e, snap, now_us);
 		announce(e, now_us);
 	}
-	if (now_us < p->due_us + OVERDUE_US)
-		due_at(e, p->due_us + OVERDUE_US);
+	if (now_us < p->due_us + TIMER_OVERDUE_US)
+		due_at(e, p->due_us + TIMER_OVERDUE_US);
 	else if (now_us - snap->status_at_us > BLIND_US && now_us - p->due_us < GATE_WAIT_US)
 		due_at(e, p->due_us + GATE_WAIT_US); /* judge when it is heard again */
 	else
@@ -812,7 +811,7 @@ static bool park(struct engine *e, int64_t due_us, int64_t now_us)
 		p->cancelled_us = e->run.write.ended_us;
 	p->stops[p->n_stops++] = e->run.token;
 	run_progress(e, "whether it is cancelled is seen in %lld s at the latest",
-		     (long long)((due_us + OVERDUE_US - now_us) / U2K_SEC));
+		     (long long)((due_us + TIMER_OVERDUE_US - now_us) / U2K_SEC));
 	e->run = (struct run){ 0 };
 	e->due_us = 0;
 	return true;
@@ -834,10 +833,11 @@ void step_cancel(struct engine *e, const struct u2k_snapshot *snap, int64_t now_
 			     : shown ? "the pending switch-off was cancelled"
 				     : "no switch-off was pending");
 	} else if (now_us - e->run.step_since_us > QUIET_CANCEL_US &&
-		   (!e->run.token || (due && now_us < due + OVERDUE_US))) {
+		   (!e->run.token || (due && now_us < due + TIMER_OVERDUE_US))) {
 		if (!e->run.token || !park(e, due, now_us))
 			run_end(e, U2K_FAILED, 0, "whether it was cancelled cannot be seen");
-	} else if (due && now_us > due + OVERDUE_US && fresh(snap, NEED_STATUS, due + OVERDUE_US)) {
+	} else if (due && now_us > due + TIMER_OVERDUE_US &&
+		   fresh(snap, NEED_STATUS, due + TIMER_OVERDUE_US)) {
 		cancelled(e, "the switch-off did not happen");
 	} else if (!due && w->state == WRITE_REJECTED && w->tries >= CANCEL_TRIES) {
 		run_end(e, U2K_FAILED, 0, "the UPS refused the command (exception %d)",
