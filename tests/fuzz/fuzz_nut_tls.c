@@ -9,34 +9,24 @@
  * Whatever it is, answers are whole lines of at most 511 characters and nothing is left when the
  * client is gone.
  */
+#include "served_ups.h"
+
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "daemon/config.h"
-#include "daemon/hub.h"
-#include "front/nut/internal.h"
-#include "nut/store.h"
 #include "tls/tls.h"
-#include "util/log.h"
-#include "util/util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum mode { TALK, NO_HANDSHAKE, DAMAGE, CLEAR, MODES };
 
-static struct event_base *base;
-static struct nut_server *server;
-static struct hub_ups *ups;
 static SSL_CTX *client_ctx;
 
 struct client {
@@ -47,20 +37,6 @@ struct client {
 	size_t column; /* of the answer read last */
 	bool open;
 };
-
-static void need(int holds)
-{
-	if (!holds)
-		abort();
-}
-
-static void take_order(void *backend, struct hub_ups *of, struct hub_order *order)
-{
-	(void)backend;
-	hub_order_end(of, order, U2K_VERIFIED, 0, "done");
-}
-
-static const struct hub_backend backend = { .order = take_order };
 
 static void make_certificate(void)
 {
@@ -83,30 +59,8 @@ static void make_certificate(void)
 
 static void set_up(void)
 {
-	static char name[] = "a", password[] = "a", all[] = "ALL";
-	static char *cmds[] = { all };
-	static const struct config_user user = { .name = name,
-						 .password = password,
-						 .plain = true,
-						 .actions = 15,
-						 .instcmds = cmds,
-						 .n_instcmds = 1 };
-	struct nut_server_config config = { .users = &user, .n_users = 1 };
-	struct u2k_snapshot snap = { .comm = U2K_COMM_OK, .status_at_us = 1, .first_status_us = 1 };
-	char error[256];
-	struct hub *hub;
-
 	signal(SIGPIPE, SIG_IGN);
-	log_open("fuzz", LOG_TARGET_STDERR, (enum log_level)0); /* nothing */
-	base = event_base_new();
-	hub = hub_new(base);
-	ups = hub_ups_add(hub, "u", "a \"desc\"", NULL, 0);
-	ups->ops = &backend;
-	nut_store_set(ups->store, "ups.status", "OL");
-	nut_store_add_cmd(ups->store, "c");
-	hub_publish(ups, &snap, UINT64_MAX);
-	server = nut_server_new(hub, &config, error, sizeof(error));
-	need(server != NULL);
+	serve_ups();
 	make_certificate();
 	client_ctx = SSL_CTX_new(TLS_client_method());
 	need(client_ctx != NULL);
@@ -143,13 +97,8 @@ static void read_answers(struct client *c)
 	char buf[16384];
 	int n;
 
-	while ((n = SSL_read(c->ssl, buf, sizeof(buf))) > 0) {
-		for (int i = 0; i < n; i++) {
-			c->column = buf[i] == '\n' ? 0 : c->column + 1;
-			need(c->column <= OUT_LINE_MAX);
-			need(buf[i] == '\n' || buf[i] >= 0x20);
-		}
-	}
+	while ((n = SSL_read(c->ssl, buf, sizeof(buf))) > 0)
+		check_answers(buf, (size_t)n, &c->column);
 	ERR_clear_error();
 }
 
@@ -208,11 +157,7 @@ static void close_client(struct client *c)
 {
 	SSL_free(c->ssl);
 	close(c->fd);
-	for (int i = 0; i < 100 && nut_server_connections(server); i++)
-		turn_loop();
-	need(nut_server_connections(server) == 0);
-	need(ups->logins == 0);
-	hub_fsd_clear(ups, "the next input begins anew");
+	check_nothing_left();
 }
 
 static void send_raw(struct client *c, const uint8_t *data, size_t size)
