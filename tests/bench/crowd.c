@@ -8,19 +8,11 @@
  *   SECONDS  how long it goes on after "ready"
  *   BEGIN    how a right answer begins
  */
-#include <arpa/inet.h>
-#include <errno.h>
+#include "load.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CLIENTS_MAX = 100000, ANSWER_MAX = 256, EVENTS = 512 };
@@ -39,42 +31,6 @@ static size_t n_waits, waits_max;
 static unsigned long answers, wrong, dropped, overdue;
 static const char *begin;
 static bool counting;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static double cpu(void)
-{
-	struct rusage r;
-
-	getrusage(RUSAGE_SELF, &r);
-	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
-	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static int dial(unsigned port)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		die("connect");
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
 
 static void drop(struct client *c)
 {
@@ -184,6 +140,7 @@ int main(int argc, char **argv)
 		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
 
 		clients[i].fd = dial(port);
+		fcntl(clients[i].fd, F_SETFL, O_NONBLOCK);
 		epoll_ctl(epoll, EPOLL_CTL_ADD, clients[i].fd, &event);
 		ask(&clients[i], request, len);
 		serve(epoll, 0);
