@@ -25,26 +25,27 @@ def free_port():
         return s.getsockname()[1]
 
 
-def config(ports, http_port, http=""):
+def config(ports, http_port, http="", more=""):
     upses = "".join(f'ups "{name}" {{ port = "{port}" desc = "The {name}" }}\n' for name, port in ports.items())
     return f"""{upses}
 http {{ listen = {{"127.0.0.1:{http_port}"}} {http} }}
-user "admin" {{ password = "{SECRET}" actions = {{"SET"}} instcmds = {{"ALL"}} }}
+user "admin" {{ password = "{SECRET}" actions = {{"SET", "FSD"}} instcmds = {{"ALL"}} }}
 user "guest" {{ password = "{SECRET}" instcmds = {{"beeper.toggle"}} }}
+{more}
 """
 
 
 class Site:
-    def __init__(self, names, http=""):
+    def __init__(self, names, http="", more=""):
         self.sims = {name: Sim("--esn", f"2102290000000000010{i}", "--rating", i % 3 + 1) for i, name in enumerate(names)}
         self.port = free_port()
-        self.http = http
+        self.http, self.more = http, more
         self.daemon = None
 
     def __enter__(self):
         for sim in self.sims.values():
             sim.start()
-        self.daemon = Daemon(config=config({n: s.port for n, s in self.sims.items()}, self.port, self.http), http=())
+        self.daemon = Daemon(config=config({n: s.port for n, s in self.sims.items()}, self.port, self.http, self.more), http=())
         self.daemon.start()
         self.web = Web(self.port)
         return self

@@ -240,6 +240,39 @@ def test_site_that_asks_for_a_login_first(driver):
         driver.delete_all_cookies()
 
 
+# Warns at once and then waits for five minutes; even then only a file would be written.
+PLAN = "shutdown { on-battery = 300 warning = 299 mains-stable = 1 method = request }"
+
+
+def test_hosts_about_to_go_down(driver):
+    with Site(["ups"], more=PLAN) as site:
+        site.settle()
+        if site.web.get("/api/v1/policy").status == 404:
+            pytest.skip("this daemon shuts no hosts down")
+        page = Page(driver, site.port)
+        page.open().shows("h1", GOOD)
+        assert not page.visible(".soon")
+        site.sims["ups"].cmd("mains off")
+        page.shows(".soon", "Shutdown in")
+        page.shows("#alert", "Shutdown in")
+        page.shows(".soon", "min")
+        assert not page.visible(".soon button")  # the mains decide
+        before = page.text(".countdown")
+        page.wait(lambda: page.text(".countdown") != before, "it counts down")
+        site.sims["ups"].cmd("mains on")
+        page.shows("h1", GOOD)
+        page.wait(lambda: not page.visible(".soon"), "the warning goes")
+
+        page.login()
+        site.daemon.api("shutdown", {"action": "begin", "reason": "test"})
+        page.shows(".soon", "Shutdown in")
+        page.click(".soon button")
+        page.wait(lambda: not page.visible(".soon"), "called off")
+        assert site.daemon.api("policy")["state"] == "normal"
+        driver.delete_all_cookies()
+        assert not page.errors()
+
+
 def test_daemon_ends_and_comes_back(page, site):
     page.open("#/rack").shows("h1", GOOD)
     page.js("window.untouched = true")

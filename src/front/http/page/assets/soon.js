@@ -5,6 +5,7 @@ import { ask } from "./api.js";
 import { duration, value } from "./format.js";
 import { fresh } from "./store.js";
 import { logIn, mustLogIn } from "./session.js";
+import { has } from "./words.js";
 
 const sentence = (words) => (words ? `${words.replace(/[.]$/, "")}. ` : "");
 
@@ -26,7 +27,8 @@ function plan(ups) {
 	case "host":
 		return { tone: "crit", title: p.text, left: null, words: cause + next };
 	default:
-		return { tone: "crit", title: left === null ? p.text : "Shutdown in", left, words: `${sentence(p.text)}${cause}${next}`, cancel: true };
+		return { tone: "crit", title: left === null ? p.text : "Shutdown in", left, words: `${sentence(p.text)}${cause}${next}`,
+			cancel: !has(ups, "on-battery") };	// somebody asked for it; the mains' failing nobody can call off
 	}
 }
 
