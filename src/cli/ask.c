@@ -198,6 +198,20 @@ int ask(struct cli *cli, const char *target, json_t **answer)
 	return code;
 }
 
+json_t *ask_quietly(struct cli *cli, const char *target)
+{
+	struct client_answer answer;
+	json_t *json;
+
+	if (client_request(cli->socket, "GET", target, NULL, &answer) != CLIENT_OK)
+		return NULL;
+	json = answer.status == 200 ? json_loadb(answer.body, answer.len, 0, NULL) : NULL;
+	free(answer.body);
+	if (json && !cli->json)
+		ask_clean(json);
+	return json;
+}
+
 int askf(struct cli *cli, json_t **answer, const char *format, ...)
 {
 	va_list args;

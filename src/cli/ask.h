@@ -15,6 +15,9 @@ int ask(struct cli *cli, const char *target, json_t **answer);
 int askf(struct cli *cli, json_t **answer, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** The same, and says nothing if it does not work: NULL then. */
+json_t *ask_quietly(struct cli *cli, const char *target);
+
 /** POST an object. status and answer are those of the server, also for a refusal. */
 int ask_post(struct cli *cli, const char *target, json_t *body, int *status, json_t **answer);
 

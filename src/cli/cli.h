@@ -36,6 +36,10 @@ enum {
 	OPT_DRY_RUN = 1 << 13,
 	OPT_REASON = 1 << 21,
 	OPT_CANCEL = 1 << 22,
+	OPT_TO = 1 << 19,
+	OPT_POINTS = 1 << 20,
+	OPT_CSV = 1 << 17,
+	OPT_TABLE = 1 << 18,
 	OPT_FROM_NUT = 1 << 23,
 	OPT_PORT = 1 << 24,
 	OPT_NAME = 1 << 25,
@@ -56,6 +60,9 @@ struct cli {
 	const char *confirm_name; /* NULL: --confirm alone */
 	const char *since;
 	unsigned lines; /* 0 = not given */
+	const char *to;
+	unsigned points; /* 0 = not given */
+	bool csv, table;
 	bool yes, diff, hide_serial;
 	unsigned unit_id, number, baud, wait_s; /* 0 = not given */
 	const char *record;
@@ -100,6 +107,9 @@ int cmd_watch(struct cli *cli);
 int cmd_list(struct cli *cli);
 int cmd_get(struct cli *cli);
 int cmd_events(struct cli *cli);
+int cmd_history(struct cli *cli);
+int cmd_outages(struct cli *cli);
+int cmd_tests(struct cli *cli);
 int cmd_run(struct cli *cli);
 int cmd_set(struct cli *cli);
 int cmd_prove(struct cli *cli);

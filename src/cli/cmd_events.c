@@ -12,7 +12,7 @@
 #include "cli/when.h"
 #include "util/util.h"
 
-enum { DEFAULT_LINES = 50, RETRY_MS = 1000 };
+enum { DEFAULT_LINES = 50, PAGE = 1000, RETRY_MS = 1000 };
 
 struct events {
 	struct cli *cli;
@@ -37,32 +37,70 @@ static void print_event(struct events *events, const json_t *event)
 	page_close(&page);
 }
 
-static bool wanted(const json_t *event, int64_t since_us)
+static int64_t time_of(const json_t *event)
 {
 	const char *time = json_string_value(json_object_get(event, "time"));
 	int64_t wall;
 
-	return !time || !when_parse_utc(time, &wall) || wall >= since_us;
+	return time && when_parse_utc(time, &wall) ? wall : INT64_MAX;
+}
+
+static json_int_t id_of(const json_t *event)
+{
+	return json_integer_value(json_object_get(event, "id"));
+}
+
+/*
+ * What the daemon no longer has at hand, from its stored log: before the events in list, until there
+ * are enough. Without a history there is no more, and that is no error.
+ */
+static void add_stored(struct events *events, json_t *list, size_t wanted, int64_t since_us)
+{
+	json_int_t before = json_array_size(list) ? id_of(json_array_get(list, 0)) : 0;
+	size_t had = SIZE_MAX;
+
+	while (json_array_size(list) < wanted && json_array_size(list) != had &&
+	       (!json_array_size(list) || time_of(json_array_get(list, 0)) >= since_us)) {
+		size_t missing = wanted - json_array_size(list), i;
+		char *target = xasprintf(
+			"/api/v1/log?limit=%zu&before=%lld%s", missing < PAGE ? missing : PAGE,
+			before > 0 ? (long long)before : (long long)INT64_MAX, events->filter);
+		json_t *answer = ask_quietly(events->cli, target), *event;
+
+		free(target);
+		had = json_array_size(list);
+		json_array_foreach(json_object_get(answer, "events"), i, event)
+		{
+			json_array_insert(list, 0, event);
+			before = id_of(event);
+		}
+		json_decref(answer);
+	}
 }
 
 static int print_past(struct events *events, int64_t since_us)
 {
-	unsigned lines = events->cli->lines;
-	json_t *answer, *event;
+	size_t lines = events->cli->lines, n, i;
+	json_t *answer, *list;
 	const char *cursor;
-	size_t i;
 	int code;
 
 	if (!lines)
-		lines = events->cli->since ? 1000 : DEFAULT_LINES;
-	code = askf(events->cli, &answer, "/api/v1/events?limit=%u%s", lines, events->filter);
+		lines = events->cli->since ? 100000 : DEFAULT_LINES;
+	code = askf(events->cli, &answer, "/api/v1/events?limit=%zu%s", lines < PAGE ? lines : PAGE,
+		    events->filter);
 	if (code)
 		return code;
 	cursor = json_string_value(json_object_get(answer, "cursor"));
-	json_array_foreach(json_object_get(answer, "events"), i, event) if (wanted(event, since_us))
-		print_event(events, event);
 	snprintf(events->cursor, sizeof(events->cursor), "%s",
 		 cursor && strlen(cursor) < sizeof(events->cursor) ? cursor : "0");
+	list = json_object_get(answer, "events");
+	if (json_is_array(list))
+		add_stored(events, list, lines, since_us);
+	n = json_array_size(list);
+	for (i = 0; i < n; i++)
+		if (time_of(json_array_get(list, i)) >= since_us)
+			print_event(events, json_array_get(list, i));
 	json_decref(answer);
 	return EXIT_OK;
 }
@@ -137,7 +175,7 @@ int cmd_events(struct cli *cli)
 	int code;
 
 	if (cli->since && !when_parse_since(cli->since, wall_us(), &since_us)) {
-		complain("--since cannot be \"%s\"", cli->since);
+		complain("--from cannot be \"%s\"", cli->since);
 		advise("give how long ago (30s, 10m, 2h, 7d) or a time (2026-01-31 12:00)");
 		return EXIT_USAGE;
 	}

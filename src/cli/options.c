@@ -27,8 +27,25 @@ const struct verb verbs[] = {
 	  "One variable prints its value alone. Without any, all are printed.\n" },
 	{ "events", "[UPS]", "what happened", OPT_FOLLOW | OPT_SINCE | OPT_LINES, 0, 1, cmd_events,
 	  "  -f, --follow       go on with new events as they happen\n"
-	  "      --since WHEN   only from then on: 30s, 10m, 2h, 7d ago, or 2026-01-31 12:00\n"
-	  "  -n, --lines N      only the last N (50 without --since)\n" },
+	  "      --from WHEN    only from then on: 30s, 10m, 2h, 7d ago, or 2026-01-31 12:00\n"
+	  "  -n, --limit N      only the last N (50 without --from)\n"
+	  "--since and --lines are the same as --from and --limit.\n" },
+	{ "history", "[UPS] [QUANTITY]", "what was measured, as a chart, a table or data",
+	  OPT_SINCE | OPT_TO | OPT_POINTS | OPT_CSV | OPT_TABLE, 0, 2, cmd_history,
+	  "Without a quantity, an overview with energy; with one, a chart on a terminal, else a table.\n"
+	  "      --from WHEN   30s, 10m, 2h, 7d ago, or 2026-01-31 12:00 (a day before --to)\n"
+	  "      --to WHEN     likewise (now)\n"
+	  "      --points N    how many, 1 to 5000\n"
+	  "      --table       a table on a terminal too\n"
+	  "      --csv         comma-separated values, times as seconds since 1970\n" },
+	{ "outages", "[UPS]", "when the mains failed, and what it took", OPT_SINCE | OPT_LINES, 0,
+	  1, cmd_outages,
+	  "      --from WHEN   only from then on: 7d ago, or 2026-01-31 12:00\n"
+	  "  -n, --limit N     only the last N (20)\n" },
+	{ "tests", "[UPS]", "battery tests and their results", OPT_SINCE | OPT_LINES, 0, 1,
+	  cmd_tests,
+	  "      --from WHEN   only from then on: 7d ago, or 2026-01-31 12:00\n"
+	  "  -n, --limit N     only the last N (20); their discharge curves with --json\n" },
 	{ "run", "[UPS] COMMAND [VALUE]", "give a command and wait for what comes of it",
 	  OPT_CONFIRM | OPT_NO_WAIT | OPT_DRY_RUN, 1, 3, cmd_run,
 	  "      --confirm[=UPS]  do not ask before a command that may cost the load its power\n"
@@ -112,6 +129,10 @@ enum {
 	LONG_NO_COLOR,
 	LONG_NO_INPUT,
 	LONG_SINCE,
+	LONG_TO,
+	LONG_POINTS,
+	LONG_CSV,
+	LONG_TABLE,
 	LONG_CONFIRM,
 	LONG_NO_WAIT,
 	LONG_DRY_RUN,
@@ -142,7 +163,13 @@ static const struct option long_options[] = {
 	{ "no-input", no_argument, NULL, LONG_NO_INPUT },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "since", required_argument, NULL, LONG_SINCE },
+	{ "from", required_argument, NULL, LONG_SINCE },
+	{ "to", required_argument, NULL, LONG_TO },
+	{ "points", required_argument, NULL, LONG_POINTS },
+	{ "csv", no_argument, NULL, LONG_CSV },
+	{ "table", no_argument, NULL, LONG_TABLE },
 	{ "lines", required_argument, NULL, 'n' },
+	{ "limit", required_argument, NULL, 'n' },
 	{ "confirm", optional_argument, NULL, LONG_CONFIRM },
 	{ "no-wait", no_argument, NULL, LONG_NO_WAIT },
 	{ "dry-run", no_argument, NULL, LONG_DRY_RUN },
@@ -172,18 +199,36 @@ static const struct {
 	int option;
 	const char *name;
 } special[] = {
-	{ OPT_FOLLOW, "--follow" },	{ OPT_SINCE, "--since" },
-	{ OPT_LINES, "--lines" },	{ OPT_CONFIRM, "--confirm" },
-	{ OPT_NO_WAIT, "--no-wait" },	{ OPT_YES, "--yes" },
-	{ OPT_UNIT_ID, "--unit-id" },	{ OPT_NUMBER, "--number" },
-	{ OPT_BAUD, "--baud" },		{ OPT_RECORD, "--record" },
-	{ OPT_HIDE, "--hide-serial" },	{ OPT_DIFF, "--diff" },
-	{ OPT_WAIT, "--wait" },		{ OPT_DRY_RUN, "--dry-run" },
-	{ OPT_PORT, "--port" },		{ OPT_NAME, "--name" },
-	{ OPT_SERVE, "--serve" },	{ OPT_SHUT_DOWN, "--shut-down" },
-	{ OPT_OUTPUT, "--output" },	{ OPT_FORCE, "--force" },
-	{ OPT_REASON, "--reason" },	{ OPT_CANCEL, "--cancel" },
-	{ OPT_FROM_NUT, "--from-nut" }, { OPT_PASSWORD_FILE, "--password-file" },
+	{ OPT_FOLLOW, "--follow" },
+	{ OPT_SINCE, "--since" },
+	{ OPT_SINCE, "--from" },
+	{ OPT_LINES, "--limit" },
+	{ OPT_TO, "--to" },
+	{ OPT_POINTS, "--points" },
+	{ OPT_CSV, "--csv" },
+	{ OPT_TABLE, "--table" },
+	{ OPT_LINES, "--lines" },
+	{ OPT_CONFIRM, "--confirm" },
+	{ OPT_NO_WAIT, "--no-wait" },
+	{ OPT_YES, "--yes" },
+	{ OPT_UNIT_ID, "--unit-id" },
+	{ OPT_NUMBER, "--number" },
+	{ OPT_BAUD, "--baud" },
+	{ OPT_RECORD, "--record" },
+	{ OPT_HIDE, "--hide-serial" },
+	{ OPT_DIFF, "--diff" },
+	{ OPT_WAIT, "--wait" },
+	{ OPT_DRY_RUN, "--dry-run" },
+	{ OPT_PORT, "--port" },
+	{ OPT_NAME, "--name" },
+	{ OPT_SERVE, "--serve" },
+	{ OPT_SHUT_DOWN, "--shut-down" },
+	{ OPT_OUTPUT, "--output" },
+	{ OPT_FORCE, "--force" },
+	{ OPT_FROM_NUT, "--from-nut" },
+	{ OPT_PASSWORD_FILE, "--password-file" },
+	{ OPT_REASON, "--reason" },
+	{ OPT_CANCEL, "--cancel" },
 };
 
 /* The word people know a long option by, in a buffer that lives on. */
@@ -296,9 +341,24 @@ static bool take_option(struct cli *cli, struct seen *seen, int option)
 		seen->options |= OPT_SINCE;
 		cli->since = optarg;
 		return true;
+	case LONG_TO:
+		seen->options |= OPT_TO;
+		cli->to = optarg;
+		return true;
+	case LONG_POINTS:
+		seen->options |= OPT_POINTS;
+		return parse_number("--points", optarg, 1, 5000, &cli->points);
+	case LONG_CSV:
+		seen->options |= OPT_CSV;
+		cli->csv = true;
+		return true;
+	case LONG_TABLE:
+		seen->options |= OPT_TABLE;
+		cli->table = true;
+		return true;
 	case 'n':
 		seen->options |= OPT_LINES;
-		return parse_number("--lines", optarg, 1, 1000, &cli->lines);
+		return parse_number("--lines", optarg, 1, 100000, &cli->lines);
 	case LONG_CONFIRM:
 		seen->options |= OPT_CONFIRM;
 		cli->confirm = true;

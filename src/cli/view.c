@@ -472,6 +472,41 @@ static void put_settings(struct page *page, const struct ups *ups)
 		page_add(page, "\n");
 }
 
+void view_energy(struct page *page, const json_t *energy)
+{
+	double kwh = number_of(energy, "output_j") / 3.6e6;
+	double known = number_of(energy, "measured_s"), gap = number_of(energy, "gap_s");
+	double outages = number_of(energy, "outages");
+	int64_t since = 0, last = 0;
+	char when[32] = "?", length[32];
+
+	if (isnan(kwh))
+		return;
+	if (string_of(energy, "since") && when_parse_utc(string_of(energy, "since"), &since))
+		when_local(when, sizeof(when), since, true);
+	when[10] = '\0'; /* the day */
+	label(page, "Energy");
+	page_tone(page, TONE_BOLD, "%.*f kWh", kwh < 100 ? 3 : 0, kwh);
+	page_tone(page, TONE_DIM, " since %s", when);
+	if (known + gap > 0 && gap > 1)
+		page_tone(page, TONE_DIM, ", %.1f %% of the time measured",
+			  100 * known / (known + gap));
+	page_add(page, "\n");
+	label(page, "Outages");
+	if (!(outages > 0)) {
+		page_add(page, "none\n");
+		return;
+	}
+	when_duration(length, sizeof(length), number_of(energy, "on_battery_s"));
+	page_add(page, "%.0f, %s on battery", outages, length);
+	if (string_of(energy, "last_outage") &&
+	    when_parse_utc(string_of(energy, "last_outage"), &last)) {
+		when_local(when, sizeof(when), last, true);
+		page_tone(page, TONE_DIM, ", the last on %s", when);
+	}
+	page_add(page, "\n");
+}
+
 void view_ups(struct page *page, const json_t *snapshot, double since_s, bool lost, bool brief)
 {
 	const char *availability = string_of(snapshot, "availability");
@@ -498,8 +533,10 @@ void view_ups(struct page *page, const json_t *snapshot, double since_s, bool lo
 	put_timers(page, &ups);
 	put_alarms(page, &ups, brief);
 	put_gate(page, &ups);
-	if (!brief)
-		put_settings(page, &ups);
+	if (brief)
+		return;
+	put_settings(page, &ups);
+	view_energy(page, json_object_get(snapshot, "energy"));
 }
 
 /* ---- many UPSes ---- */

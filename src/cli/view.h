@@ -19,5 +19,8 @@ void view_ups(struct page *page, const json_t *snapshot, double since_s, bool lo
 void view_list_head(struct page *page);
 void view_list_line(struct page *page, const json_t *ups, double since_s);
 
+/** The member "energy" of a UPS, two lines; nothing if it is null. */
+void view_energy(struct page *page, const json_t *energy);
+
 /** "2026-01-31 12:00:00  warning  rack  On battery." */
 void view_event(struct page *page, const json_t *event, bool date, bool name);

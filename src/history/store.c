@@ -400,6 +400,20 @@ bool store_is_there(const struct store *store)
 	return stat(store->path, &st) == 0 && st.st_dev == store->dev && st.st_ino == store->ino;
 }
 
+bool store_has_head(struct store *store)
+{
+	static const char magic[16] = "SQLite format 3";
+	sqlite3_file *file = NULL;
+	char head[sizeof(magic)];
+
+	/* through SQLite's own descriptor: to close another one would drop its locks */
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) !=
+		    SQLITE_OK ||
+	    !file->pMethods || file->pMethods->xRead(file, head, sizeof(head), 0) != SQLITE_OK)
+		return false;
+	return memcmp(head, magic, sizeof(magic)) == 0;
+}
+
 bool store_was_cut_off(const struct store *store)
 {
 	return store->cut_off;

@@ -43,6 +43,11 @@ void store_close(struct store *store, bool clean);
 const char *store_error(const struct store *store);
 /** The file that is open is still the one at its path. */
 bool store_is_there(const struct store *store);
+/**
+ * The file still begins as a database does. SQLite looks at its head only now and then: somebody may
+ * have written over the file meanwhile.
+ */
+bool store_has_head(struct store *store);
 /** The last run did not end with a clean store_close(). */
 bool store_was_cut_off(const struct store *store);
 /** Read all of it and see whether it is sound; takes a while. */

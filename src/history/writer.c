@@ -408,6 +408,10 @@ static void write_round(struct writer *w, struct jobs *taken)
 		log_warning("%s has gone; it is made anew", w->path);
 		close_store(w, false);
 	}
+	if (w->store && !store_has_head(w->store)) {
+		dispose(w, STORE_DAMAGED, "it was written over");
+		return;
+	}
 	if (!w->store && !open_store(w))
 		return;
 	result = write_jobs(w, taken);

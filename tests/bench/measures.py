@@ -9,6 +9,7 @@ import threading
 import time
 
 import nut
+from history import history
 from pages import pages
 from crowd import crowd
 from paint import paint
@@ -471,4 +472,5 @@ MEASURES = {
     "week": week,
     "pages": pages,
     "paint": paint,
+    "history": history,
 }
