@@ -102,6 +102,9 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** A line below it: what to do next. */
 void advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** A person types the word, or --confirm was given; else EXIT_REFUSED after telling. */
+int shutdown_confirm(const struct cli *cli, const char *what, const char *word);
+
 int cmd_status(struct cli *cli);
 int cmd_watch(struct cli *cli);
 int cmd_list(struct cli *cli);
@@ -121,5 +124,6 @@ int cmd_notify(struct cli *cli);
 int cmd_policy(struct cli *cli);
 int cmd_shutdown(struct cli *cli);
 int cmd_fsd(struct cli *cli);
+int cmd_drill(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_version(struct cli *cli);

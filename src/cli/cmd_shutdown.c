@@ -13,8 +13,7 @@ static const char *string_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-/* A person types the word, or --confirm was given. */
-static int confirm(const struct cli *cli, const char *what, const char *word)
+int shutdown_confirm(const struct cli *cli, const char *what, const char *word)
 {
 	char typed[160];
 
@@ -79,7 +78,7 @@ int cmd_shutdown(struct cli *cli)
 		return EXIT_REFUSED;
 	}
 	if (!cli->cancel) {
-		code = confirm(
+		code = shutdown_confirm(
 			cli,
 			"This shuts down every host that hangs on the UPS, this one last, and "
 			"switches the UPS off",
@@ -121,7 +120,7 @@ int cmd_fsd(struct cli *cli)
 	}
 	if (set) {
 		what = xasprintf("Every host whose upsmon watches %s shuts down", ups);
-		code = confirm(cli, what, ups);
+		code = shutdown_confirm(cli, what, ups);
 		free(what);
 	}
 	if (code == EXIT_OK)

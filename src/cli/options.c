@@ -107,6 +107,11 @@ const struct verb verbs[] = {
 	  "      --reason TEXT  for the log and for people\n"
 	  "      --cancel       take it back, as long as FSD is not announced\n"
 	  "      --confirm      do not ask\n" },
+	{ "drill", "[TASK...]", "rehearse an outage: what would happen, and whether it can",
+	  OPT_CONFIRM, 0, 32, cmd_drill,
+	  "Nothing is written to the UPS and no FSD is announced. Tasks that are named really run, with\n"
+	  "UPS2000_DRILL=1 in their environment.\n"
+	  "      --confirm      do not ask before running them\n" },
 	{ "fsd", "set|clear [UPS]", "announce a forced shutdown to NUT clients, or take it back",
 	  OPT_CONFIRM, 1, 2, cmd_fsd,
 	  "Set: every upsmon that watches the UPS shuts its host down. Clear: they may start again.\n"

@@ -348,6 +348,7 @@ void shutdown_free(struct shutdown *s)
 		return;
 	hub_set_shutdown(s->hub, NULL);
 	hub_detach(s->hub, s);
+	shutdown__drop_trial(s);
 	shutdown__free_tasks(s->tasks, s->n_tasks);
 	shutdown__wakes_free(s->wakes);
 	policy_free(s->policy);

@@ -42,3 +42,14 @@ int shutdown_cancel(struct shutdown *shutdown, const struct policy_who *who, cha
 /** ups NULL: all of them. */
 int shutdown_fsd_clear(struct shutdown *shutdown, const char *ups, const struct policy_who *who,
 		       char *text);
+
+/** Told of a step of a rehearsal: when, seconds from the failure on, at the latest. */
+typedef void (*drill_cb)(void *user, double at_s, const char *text);
+/** What would happen if the mains failed and the battery were low; false: no shutdown section. */
+bool shutdown_drill(const struct shutdown *shutdown, drill_cb cb, void *user);
+
+/** Really run a task, with UPS2000_DRILL=1 in its environment. As shutdown_begin(). */
+int shutdown_try_task(struct shutdown *shutdown, const char *task, char *text);
+/** The task tried last: does it run, and what came of it. False: none was. */
+bool shutdown_tried(const struct shutdown *shutdown, const char **task, bool *running, bool *good,
+		    const char **text);

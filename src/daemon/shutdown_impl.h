@@ -53,6 +53,11 @@ struct shutdown {
 		char sequence[POLICY_ID_MAX];
 	} host;
 	struct wakes *wakes;
+	struct trial *trial; /* a task that runs for a drill; NULL: none */
+	struct {
+		char task[104], text[128];
+		bool good;
+	} tried;
 	char record[POLICY_RECORD_MAX];
 };
 
@@ -80,3 +85,6 @@ bool shutdown__host_look(struct shutdown *shutdown);
 struct wakes *shutdown__wakes_new(struct shutdown *shutdown);
 void shutdown__wakes_free(struct wakes *wakes);
 void shutdown__wake(struct shutdown *shutdown, const struct policy_action *action);
+
+/* drill.c */
+void shutdown__drop_trial(struct shutdown *shutdown);

@@ -385,3 +385,28 @@ def test_full_disk_holds_up_nothing(sim, tmp_path):
         wait_until(lambda: request(daemon), 60)
         assert "cannot be written" in daemon.log()
         state.unlink()
+
+
+def test_drill_writes_nothing(sim, tmp_path):
+    script = tmp_path / "guests"
+    script.write_text(f'#!/bin/sh\necho "$UPS2000_DRILL" >>{tmp_path}/ran\n')
+    script.chmod(0o755)
+    tasks = f'task "guests" {{ run = {{"{script}"}} timeout = 30 }}\n'
+    tasks += 'task "bad" { run = {"/bin/false"} stage = 2 }\n'
+    with Daemon(config=config(sim, "shutdown {}\n" + tasks)) as daemon:
+        wait_until(lambda: status(daemon)[0] == "OL", 30)
+        told = cli(daemon, "drill").stdout
+        for words in ("Task guests runs", "Task bad runs", "switches ups off", "FSD is shown"):
+            assert words in told
+        assert told.index("Task guests") < told.index("Task bad")
+        assert not (tmp_path / "ran").exists()
+        assert cli(daemon, "drill", "guests").returncode == 77
+        assert not (tmp_path / "ran").exists()
+        assert "ok   guests" in cli(daemon, "drill", "guests", "--confirm").stdout
+        assert (tmp_path / "ran").read_text() == "1\n"
+        assert "ended with 1" in cli(daemon, "drill", "bad", "--confirm").stdout
+        assert "no task" in cli(daemon, "drill", "none", "--confirm").stderr
+        assert sim.writes() == [] and status(daemon)[0] == "OL"
+        assert policy(daemon)["state"] == "normal"
+    with Daemon(config=config(sim)) as daemon:
+        assert cli(daemon, "drill").returncode == 77

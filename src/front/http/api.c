@@ -574,6 +574,11 @@ static void fsd(struct call *call)
 		answer(call, plan_fsd_json(call->hub));
 }
 
+static void drill(struct call *call)
+{
+	plan_drill(call->hub, call->request, call->post, call->reply);
+}
+
 /* ---- the table ---- */
 
 static const struct resource {
@@ -603,6 +608,7 @@ static const struct resource {
 	{ { "policy" }, false, RIGHT_NONE, get_policy },
 	{ { "shutdown" }, false, RIGHT_FSD, shutdown_ },
 	{ { "fsd" }, false, RIGHT_FSD, fsd },
+	{ { "drill" }, false, RIGHT_FSD, drill },
 };
 
 bool api_resource(size_t i, char *path, size_t size, bool *post)

@@ -274,3 +274,67 @@ void plan_post_fsd(struct hub *hub, const struct api_request *request, struct ap
 	}
 	json_decref(body);
 }
+
+/* --- the rehearsal -------------------------------------------------------------------------------- */
+
+static void add_step(void *user, double at_s, const char *what)
+{
+	json_array_append_new(user,
+			      json_pack("{s:o, s:o}", "at_s", json_real(round(at_s * 10) / 10),
+					"text", text(what)));
+}
+
+static json_t *tried(const struct shutdown *shutdown)
+{
+	const char *task, *what;
+	bool running, good;
+
+	if (!shutdown_tried(shutdown, &task, &running, &good, &what))
+		return json_null();
+	return json_pack("{s:s, s:s, s:o}", "task", task, "state",
+			 running ? "running"
+			 : good	 ? "ended"
+				 : "failed",
+			 "text", running ? json_null() : text(what));
+}
+
+static void answer_drill(struct hub *hub, struct api_reply *reply)
+{
+	json_t *steps = json_array();
+
+	if (shutdown_drill(hub_shutdown(hub), add_step, steps)) {
+		reply->status = 200;
+		reply->json =
+			json_pack("{s:o, s:o}", "steps", steps, "task", tried(hub_shutdown(hub)));
+		return;
+	}
+	json_decref(steps);
+	api_problem(reply, 409, NULL, "the configuration has no section \"shutdown\"");
+}
+
+void plan_drill(struct hub *hub, const struct api_request *request, bool post,
+		struct api_reply *reply)
+{
+	static const char *const members[] = { "task", NULL };
+	char why[POLICY_TEXT_MAX] = "";
+	const char *task;
+	json_t *body;
+	int rc;
+
+	if (!have_plan(hub, reply))
+		return;
+	if (!post) {
+		answer_drill(hub, reply);
+		return;
+	}
+	body = api_read_body(request, reply, members);
+	if (!body)
+		return;
+	task = member(body, "task");
+	rc = shutdown_try_task(hub_shutdown(hub), task ? task : "", why);
+	if (rc)
+		refuse(reply, rc, why);
+	else
+		answer_drill(hub, reply);
+	json_decref(body);
+}

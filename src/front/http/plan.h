@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
 
@@ -22,3 +23,6 @@ json_t *plan_fsd_json(const struct hub *hub);
 void plan_post_shutdown(struct hub *hub, const struct api_request *request,
 			struct api_reply *reply);
 void plan_post_fsd(struct hub *hub, const struct api_request *request, struct api_reply *reply);
+/** GET and POST /api/v1/drill. */
+void plan_drill(struct hub *hub, const struct api_request *request, bool post,
+		struct api_reply *reply);
