@@ -390,10 +390,9 @@ static void tell(void *user, const struct message *words)
 		drop(notifier, teller, victim, "too many wait");
 }
 
-static const char *const value_names[] = {
-	"ups.status", "battery.charge", "battery.runtime", "battery.voltage",
-	"ups.load",   "input.voltage",	"output.voltage",  "ups.temperature",
-};
+/* Without voltages: they are read after the status that made the event, so they would be of before. */
+static const char *const value_names[] = { "ups.status", "battery.charge", "battery.runtime",
+					   "ups.load", "ups.temperature" };
 
 /* What the UPS showed at that moment; NULL if nothing. */
 static char *values_of(const struct hub *hub, const char *name)

@@ -634,6 +634,10 @@ enum queue_result render_judge(const struct notify_target *target, const struct 
 		return QUEUE_DELIVERED;
 	}
 	last_line(end->said, said, sizeof(said));
+	if (strncmp(said, "curl: (", 7) == 0 && (is_http(target) || target->smtp)) {
+		snprintf(why, size, "%s", said); /* has its code in it */
+		return QUEUE_AGAIN;
+	}
 	snprintf(why, size, "exit code %d%s%s", WEXITSTATUS(end->status), *said ? ": " : "", said);
 	return WEXITSTATUS(end->status) == GIVE_UP_CODE && !is_http(target) && !target->smtp
 		       ? QUEUE_GIVEN_UP
