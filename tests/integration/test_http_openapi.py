@@ -25,6 +25,10 @@ def site():
             wait_until(lambda: web.get("/api/v1/ups/rack/commands").json()["open"], 30)
             sim.cmd("alarm 66/2 on")
             wait_until(lambda: web.get("/api/v1/ups/rack").json()["alarms"]["active"], 30)
+            sim.cmd("mains off")
+            wait_until(lambda: web.get("/api/v1/outages").json().get("outages"), 60)
+            sim.cmd("mains on")
+            wait_until(lambda: web.get("/api/v1/outages").json()["outages"][0]["end"], 60)
             yield web
 
 
