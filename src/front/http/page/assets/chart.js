@@ -112,7 +112,7 @@ export function history(name) {
 		const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: `13px ${css("--font") || "system-ui, sans-serif"}` };
 		const fixed = chosen[3];
 		return {
-			width, height, legend: { show: false }, padding: [12, 12, 0, 0],
+			width, height, legend: { show: false }, padding: [12, 30, 0, 0],
 			cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 9, fill: curve }, y: false },
 			scales: { x: { time: true, range: () => [from, to] }, y: { range: (u, low, high) => {
 				if (low === null)
@@ -271,7 +271,9 @@ export function history(name) {
 	return {
 		node,
 		again: fetchIt,
-		look(a, b) {
+		look(a, b, quantity) {
+			chosen = quantities.find(([q]) => q === quantity) ?? chosen;
+			select.value = chosen[0];
 			look(a, b);
 			node.scrollIntoView({ block: "nearest" });
 		},

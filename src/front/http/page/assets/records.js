@@ -30,7 +30,7 @@ export function outages(name, look) {
 			cell("Lowest charge", percent(o.lowest_charge_percent)), cell("Depth", percent(o.depth_percent)), cell("Energy", energy(o.energy_j)),
 			cell("What was done", (o.actions ?? []).map(action).filter(Boolean).join("; ") || "–"),
 			h("td", {}, h("button", { type: "button", class: "chip", "aria-label": `Show the outage of ${exactly(new Date(start * 1000))} in the chart`,
-				onclick: () => look(start - margin, now + margin) }, "Chart")));
+				onclick: () => look(start - margin, now + margin, "battery.charge") }, "Chart")));
 	}
 
 	async function load() {
