@@ -41,7 +41,7 @@ def test_outage_appears_without_reload(page, site):
     page.shows("#alert", "Running on battery")  # said to screen readers, at once
     assert page.js("return document.querySelector('.flow').dataset.power") == "battery"
     page.wait(lambda: "On battery" in page.driver.title, "the tab tells it")
-    page.shows(".log li", "n battery")
+    page.shows(".log", "On battery: the mains failed")
     site.sims["rack"].cmd("mains on")
     page.shows("h1", GOOD)
     assert page.js("return window.untouched") is True
