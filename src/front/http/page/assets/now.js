@@ -67,7 +67,7 @@ export function now() {
 		text(sentence, v.sentence);
 		text(when, `${title(ups)}${ups.identity?.model ? ` · ${ups.identity.model}` : ""} · seen ${ago(seconds)}`);
 		text(time.node.querySelector("dt"), onBattery ? "Lasts" : "Would last");
-		time.set(t.figure, t.unit, left === null ? "not known" : onBattery ? "at this load" : "at this load");
+		time.set(t.figure, t.unit, left === null ? "not known" : "at this load");
 		charge.set(number(percent), "%", percent === null ? "not known" : onBattery ? "discharging"
 			: has(ups, "charging") && percent < 100 ? "charging" : percent >= 100 ? "full" : "");
 		chargeGauge.set(percent, percent !== null && percent <= 20 ? "crit" : onBattery ? "warn" : "good");
