@@ -215,13 +215,16 @@ static void go_on(struct policy *p, const struct record *r, bool reload, int64_t
 static const unsigned spent_by_boot = 1u << POLICY_COND_TEMPERATURE | 1u << POLICY_COND_ALARM;
 
 /*
- * A record of this boot that says less than happened since: the disk did not take what followed. Its
- * steps would all have been over by now.
+ * A record of this boot that says less than happened since: no disk took what followed, or the daemon
+ * was away for minutes. What it tells of would be over by now, and must not begin when everything may
+ * run again.
  */
 static bool is_stale(const struct policy *p, const struct record *r, int64_t now_us)
 {
-	return r->state >= POLICY_ANNOUNCED && r->state <= POLICY_FINAL_DELAY &&
-	       now_us > r->announced_us + (path_s(p, POLICY_ANNOUNCED) + STALE_S) * SEC;
+	if (r->state >= POLICY_ANNOUNCED && r->state <= POLICY_FINAL_DELAY)
+		return now_us > r->since_us + (path_s(p, r->state) + START_WAIT_S + STALE_S) * SEC;
+	return r->state == POLICY_HOST && r->host == HOST_ASKED &&
+	       now_us > r->host_us + (HOST_ANSWER_S + STALE_S) * SEC;
 }
 
 /* Another boot: looked at, never continued. */

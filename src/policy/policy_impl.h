@@ -23,7 +23,7 @@ enum {
 	SETTLE_S = 10,	  /* after a start: all UPSes are heard by then, or they are not */
 	WATCH_S = 5,	  /* in an outage the clock is looked at so often at least */
 	SLEPT_S = 10,	  /* a deadline missed by so much: the machine was asleep */
-	STALE_S = 600,	  /* beyond what its steps can last, a record is not gone on with */
+	STALE_S = 120,	  /* beyond what its steps can last, a record is not gone on with */
 	RECONNECT_S = 15, /* after a restart: NUT clients come back within a poll or two */
 	WAKE_CHARGE_WAIT_S = 6 * 3600,
 	MAINS_CLEAR_S = 60, /* control.md section 6 */
