@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/policy_simulate.h"
+
 /* Exit codes; documented in docs/cli.md and ups2000(1). Only 0 is success. */
 enum {
 	EXIT_OK = 0,
@@ -34,6 +36,7 @@ enum {
 	OPT_DIFF = 1 << 11,
 	OPT_WAIT = 1 << 12,
 	OPT_DRY_RUN = 1 << 13,
+	OPT_SIMULATE = 1 << 16, /* any of them */
 	OPT_REASON = 1 << 21,
 	OPT_CANCEL = 1 << 22,
 	OPT_TO = 1 << 19,
@@ -66,7 +69,8 @@ struct cli {
 	bool yes, diff, hide_serial;
 	unsigned unit_id, number, baud, wait_s; /* 0 = not given */
 	const char *record;
-	const char *reason; /* NULL = not given */
+	const char *simulate[SIMULATE_OPTIONS]; /* NULL = not given */
+	const char *reason;			/* NULL = not given */
 	bool cancel;
 	const char *port, *name, *password_file, *output; /* setup's; NULL = not given */
 	const char *from_nut;				  /* directory; NULL = not asked for */

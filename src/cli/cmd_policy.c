@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cli/ask.h"
 #include "cli/page.h"
+#include "cli/policy_simulate.h"
 #include "cli/term.h"
 #include "cli/when.h"
 #include "util/util.h"
@@ -193,7 +194,15 @@ static bool is_forced(const json_t *policy)
 	return state;
 }
 
-int cmd_policy(struct cli *cli)
+static bool simulates(const struct cli *cli)
+{
+	for (size_t i = 0; i < SIMULATE_OPTIONS; i++)
+		if (cli->simulate[i])
+			return true;
+	return false;
+}
+
+static int show(struct cli *cli)
 {
 	unsigned columns, rows;
 	struct page page;
@@ -214,4 +223,19 @@ int cmd_policy(struct cli *cli)
 	code = is_forced(policy) ? EXIT_FAILED : EXIT_OK;
 	json_decref(policy);
 	return code;
+}
+
+int cmd_policy(struct cli *cli)
+{
+	if (cli->n_args && !strcmp(cli->args[0], "simulate"))
+		return policy_simulate(cli);
+	if (cli->n_args) {
+		complain("\"policy %s\" is not known; \"policy simulate\" is", cli->args[0]);
+		return EXIT_USAGE;
+	}
+	if (simulates(cli)) {
+		complain("these options belong to \"policy simulate\"");
+		return EXIT_USAGE;
+	}
+	return show(cli);
 }

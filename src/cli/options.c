@@ -98,9 +98,21 @@ const struct verb verbs[] = {
 	  "                             as it is in brackets\n" },
 	/* for the shells' completion scripts; '_': people need not know it */
 	{ "_complete", "-- [WORD...]", "what may stand next", 0, 0, SIZE_MAX, cmd_complete, "" },
-	{ "policy", "", "when hosts go down, and how it stands", 0, 0, 0, cmd_policy,
+	{ "policy", "[simulate]", "when hosts go down, and how it stands", OPT_SIMULATE, 0, 1,
+	  cmd_policy,
 	  "Each condition with its present value; what comes next, and when. Exit code 1 while a\n"
-	  "forced shutdown is under way.\n" },
+	  "forced shutdown is under way.\n"
+	  "simulate: plays an outage against the configuration on a virtual clock. It needs no\n"
+	  "daemon and touches nothing. Exit code 1 if the battery is empty before this host is down.\n"
+	  "      --config FILE     the configuration (/etc/ups2000/ups2000.conf)\n"
+	  "      --outage TIME     the mains are away so long: 90s, 10m, 2h, forever (1h)\n"
+	  "      --charge PERCENT  of the battery when they fail (100)\n"
+	  "      --runtime TIME    on battery from then until it is empty (20m)\n"
+	  "      --load PERCENT    of the load that this runtime is for (100)\n"
+	  "      --low PERCENT     at this charge the UPS says \"battery low\" (20)\n"
+	  "      --secondaries N   NUT clients logged in (0)\n"
+	  "      --leave TIME      they log out so long after FSD; forever: never (10s)\n"
+	  "      --ups NAME        only the mains of this UPS fail\n" },
 	{ "shutdown", "", "shut hosts down in order, as after an outage",
 	  OPT_REASON | OPT_CANCEL | OPT_CONFIRM, 0, 0, cmd_shutdown,
 	  "Secondaries leave, tasks run, this host goes down, the UPS switches off and on again.\n"
@@ -157,6 +169,7 @@ enum {
 	LONG_FROM_NUT,
 	LONG_REASON,
 	LONG_CANCEL,
+	LONG_SIMULATE, /* and one for each SIMULATE_* */
 };
 
 static const struct option long_options[] = {
@@ -196,6 +209,15 @@ static const struct option long_options[] = {
 	{ "from-nut", optional_argument, NULL, LONG_FROM_NUT },
 	{ "reason", required_argument, NULL, LONG_REASON },
 	{ "cancel", no_argument, NULL, LONG_CANCEL },
+	{ "outage", required_argument, NULL, LONG_SIMULATE + SIMULATE_OUTAGE },
+	{ "charge", required_argument, NULL, LONG_SIMULATE + SIMULATE_CHARGE },
+	{ "runtime", required_argument, NULL, LONG_SIMULATE + SIMULATE_RUNTIME },
+	{ "load", required_argument, NULL, LONG_SIMULATE + SIMULATE_LOAD },
+	{ "low", required_argument, NULL, LONG_SIMULATE + SIMULATE_LOW },
+	{ "secondaries", required_argument, NULL, LONG_SIMULATE + SIMULATE_SECONDARIES },
+	{ "leave", required_argument, NULL, LONG_SIMULATE + SIMULATE_LEAVE },
+	{ "ups", required_argument, NULL, LONG_SIMULATE + SIMULATE_UPS },
+	{ "config", required_argument, NULL, LONG_SIMULATE + SIMULATE_CONFIG },
 	{ 0 },
 };
 
@@ -234,6 +256,15 @@ static const struct {
 	{ OPT_PASSWORD_FILE, "--password-file" },
 	{ OPT_REASON, "--reason" },
 	{ OPT_CANCEL, "--cancel" },
+	{ OPT_SIMULATE, "--outage" },
+	{ OPT_SIMULATE, "--charge" },
+	{ OPT_SIMULATE, "--runtime" },
+	{ OPT_SIMULATE, "--load" },
+	{ OPT_SIMULATE, "--low" },
+	{ OPT_SIMULATE, "--secondaries" },
+	{ OPT_SIMULATE, "--leave" },
+	{ OPT_SIMULATE, "--ups" },
+	{ OPT_SIMULATE, "--config" },
 };
 
 /* The word people know a long option by, in a buffer that lives on. */
@@ -446,7 +477,11 @@ static bool take_option(struct cli *cli, struct seen *seen, int option)
 		cli->from_nut = optarg ? optarg : "/etc/nut";
 		return true;
 	default:
-		return false;
+		if (option < LONG_SIMULATE || option >= LONG_SIMULATE + SIMULATE_OPTIONS)
+			return false;
+		seen->options |= OPT_SIMULATE;
+		cli->simulate[option - LONG_SIMULATE] = optarg;
+		return true;
 	}
 }
 
