@@ -54,6 +54,8 @@ static const struct kind kinds[] = {
 	{ "shutdown-over", KIND_ONCE, NULL, false, NULL },
 	{ "shutdown-failed", KIND_ONCE, NULL, false, NULL },
 	{ "shutdown-no-start", KIND_ONCE, NULL, false, NULL },
+	{ "shutdown-kept-on", KIND_ONCE, NULL, false, NULL },
+	{ "shutdown-relapse", KIND_ONCE, NULL, false, NULL },
 	{ "shutdown-found", KIND_ONCE, NULL, false, NULL },
 	{ "wake", KIND_ONCE, NULL, false, NULL },
 	{ "wake-failed", KIND_ONCE, NULL, false, NULL },
