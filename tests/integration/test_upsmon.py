@@ -110,19 +110,6 @@ def seconds(daemon):
     return policy(daemon)["ups"][0]["on_battery_s"] or 0
 
 
-def test_fsd_is_taken_back_when_all_have_left(sim):
-    """60 s of mains with every login from before gone; a new login does not count."""
-    with Daemon(config=config(sim)) as daemon:
-        with daemon.nut() as old, daemon.nut() as admin:
-            wait_until(lambda: status(daemon)[0] == "OL", 30)
-            assert old.login("second", "secret") == "OK"
-            admin.cmd("USERNAME mon")
-            admin.cmd("PASSWORD secret")
-            assert admin.cmd("FSD ups") == "OK FSD-SET"
-            old.close()
-            wait_until(lambda: status(daemon)[0] == "OL", 90, "FSD taken back")
-
-
 def test_whole_rack(tmp_path):
     here = pathlib.Path(__file__).parent
     done = subprocess.run(
