@@ -5,12 +5,11 @@ import hashlib
 import hmac
 import http.server
 import json
-import os
 import pathlib
 import re
 import signal
 import socket
-import stat
+import socketserver
 import subprocess
 import threading
 
@@ -369,6 +368,60 @@ def test_mail(sim, site):
     assert "On battery" in begin["Subject"] and "rack" in begin["Subject"]
     assert "ups.status" in begin.get_payload()
     assert end["In-Reply-To"] == begin["Message-ID"]
+
+
+class MailHandler(socketserver.StreamRequestHandler):
+    """As much of SMTP as it takes to receive a mail."""
+
+    def handle(self):
+        lines, mail = [], b""
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            lines.append(line.decode().strip())
+            word = line.split()[0].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                while (line := self.rfile.readline()) != b".\r\n":
+                    assert line.endswith(b"\r\n")
+                    mail += line
+                self.server.mails.append((lines, mail))
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            if word == b"QUIT":
+                return
+
+
+def test_mail_by_smtp(sim):
+    """Real curl to a mail server: envelope and message."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailHandler) as server:
+        server.mails = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        smtp = "smtp://127.0.0.1:%d" % server.server_address[1]
+        with Daemon(
+            config=config(
+                sim,
+                'notify "tom" { type = mail to = {"Ann <ann@example.org>", "tom@example.org"} '
+                'from = "The UPS <ups@example.org>" smtp = "%s" %s }' % (smtp, MINE),
+                # no password goes over an open line: this server offers no TLS
+                'notify "secret" { type = mail to = {"tom@example.org"} from = "ups@example.org" '
+                'smtp = "%s" user = "u" password = "p" }' % smtp,
+            )
+        ) as daemon:
+            ready(daemon)
+            outage(sim, daemon)
+            wait_until(lambda: target(daemon, "tom")["delivered"] == 2, WAIT)
+            api(daemon, "notify/secret/test", "POST")
+            wait_until(lambda: target(daemon, "secret")["test"]["state"] == "failed", WAIT)
+        server.shutdown()
+    lines, mail = server.mails[0]
+    assert len(server.mails) == 2
+    assert [line for line in lines if line.startswith(("MAIL", "RCPT"))] == [
+        "MAIL FROM:<ups@example.org>",
+        "RCPT TO:<ann@example.org>",
+        "RCPT TO:<tom@example.org>",
+    ]
+    message = email.message_from_bytes(mail)
+    assert not message.defects and message["From"] == "The UPS <ups@example.org>"
+    assert message.get_payload().startswith("On battery: the mains failed")
 
 
 class Receiver:
