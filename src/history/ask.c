@@ -121,10 +121,11 @@ static int actions(const struct ask *ask, const char *ups, int64_t from_us, int6
 		   json_t *list)
 {
 	sqlite3_stmt *s = prepare(
-		ask->db, "SELECT " EVENT_COLUMNS " FROM event WHERE t_us >= ?2 AND t_us <= ?3"
-			 " AND (ups = ?1 OR ups IS NULL) AND (kind IN ('command', 'setting', 'fsd',"
-			 " 'fsd-cleared', 'drill') OR kind LIKE 'shutdown%' OR kind LIKE 'policy%'"
-			 " OR kind LIKE 'host%' OR kind LIKE 'wake%') ORDER BY id LIMIT 50");
+		ask->db,
+		"SELECT " EVENT_COLUMNS " FROM event WHERE t_us >= ?2 AND t_us <= ?3"
+		" AND (ups = ?1 OR ups IS NULL) AND (kind IN ('command', 'setting', 'drill')"
+		" OR kind LIKE 'fsd%' OR kind LIKE 'shutdown%' OR kind LIKE 'policy%'"
+		" OR kind LIKE 'host%' OR kind LIKE 'wake%') ORDER BY id LIMIT 50");
 	int rc = s ? SQLITE_ROW : SQLITE_ERROR;
 
 	if (s) {
