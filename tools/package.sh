@@ -14,7 +14,8 @@ tar -xJf "$archive" -C "$out"
 cd "$tree"
 
 # ./dev check runs the tests; a build for a Debian archive would leave nocheck out.
-export DEB_BUILD_OPTIONS="nocheck parallel=$(nproc) ${DEB_BUILD_OPTIONS:-}" DEB_BUILD_PROFILES=nocheck
+jobs=$(nproc)
+export DEB_BUILD_OPTIONS="nocheck parallel=$jobs ${DEB_BUILD_OPTIONS:-}" DEB_BUILD_PROFILES=nocheck
 dpkg-buildpackage -us -uc >"$out/package.log" 2>&1 || {
 	tail -n 40 "$out/package.log" >&2
 	echo "package: the build failed; the whole log is $out/package.log" >&2
