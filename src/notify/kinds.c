@@ -57,8 +57,6 @@ static const struct kind kinds[] = {
 	{ "shutdown-kept-on", KIND_ONCE, NULL, false, NULL },
 	{ "shutdown-relapse", KIND_ONCE, NULL, false, NULL },
 	{ "shutdown-found", KIND_ONCE, NULL, false, NULL },
-	{ "shutdown-relapse", KIND_ONCE, NULL, false, NULL },
-	{ "shutdown-kept-on", KIND_ONCE, NULL, false, NULL },
 	{ "drill", KIND_ONCE, NULL, false, NULL },
 	{ "wake", KIND_ONCE, NULL, false, NULL },
 	{ "wake-failed", KIND_ONCE, NULL, false, NULL },
