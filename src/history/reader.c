@@ -14,7 +14,7 @@
 #include <sqlite3.h>
 
 #include "history/ask.h"
-#include "history/thread.h"
+#include "util/files.h"
 #include "history/writer.h"
 #include "util/util.h"
 

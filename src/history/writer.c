@@ -13,7 +13,7 @@
 
 #include "daemon/hub.h"
 #include "history/jobs.h"
-#include "history/thread.h"
+#include "util/files.h"
 #include "util/util.h"
 
 #define LOG_PART "history"
