@@ -29,7 +29,9 @@ if [ -e "$page/../charts.cmake" ] && ! [ -e "$page/vendor" ]; then
 	work=$(mktemp -d)
 	trap 'rm -rf "$tree" "$work"' EXIT
 	cp "$page/package.json" "$page/package-lock.json" "$work"
-	(cd "$work" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+	# Its cache is here too: the home directory may not be ours, or not exist.
+	(cd "$work" && npm_config_cache=$work/cache npm ci --ignore-scripts --no-audit --no-fund \
+		--loglevel=error --no-update-notifier >/dev/null)
 	plot=$work/node_modules/uplot
 	mkdir -p "$page/vendor" "$tree/$name/debian/missing-sources"
 	cp "$plot/dist/uPlot.iife.min.js" "$plot/dist/uPlot.min.css" "$page/vendor/"

@@ -32,7 +32,10 @@ function(find_charts out)
 		set(work ${CMAKE_CURRENT_BINARY_DIR}/npm)
 		configure_file(page/package.json ${work}/package.json COPYONLY)
 		configure_file(page/package-lock.json ${work}/package-lock.json COPYONLY)
-		execute_process(COMMAND ${NPM} ci --ignore-scripts --no-audit --no-fund --loglevel=error
+		# Nothing outside the build folder: the home directory may not be ours, or not exist.
+		execute_process(COMMAND ${CMAKE_COMMAND} -E env npm_config_cache=${work}/cache
+				npm_config_update_notifier=false
+				${NPM} ci --ignore-scripts --no-audit --no-fund --loglevel=error
 			WORKING_DIRECTORY ${work} RESULT_VARIABLE failed OUTPUT_QUIET
 			ERROR_VARIABLE said TIMEOUT 180)
 		set(got ${work}/node_modules/uplot)
