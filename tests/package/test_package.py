@@ -115,6 +115,8 @@ def test_contents(debs):
         "/lib/systemd/system/ups2000-host.path": "ups2000",
         "/lib/udev/rules.d/60-ups2000.rules": "ups2000",
         "/etc/ups2000/ups2000.conf": "ups2000",
+        "/usr/share/man/man8/ups2000-host.8.gz": "ups2000",
+        "/usr/share/man/man8/ups2000-late.8.gz": "ups2000",
         "/lib/nut/ups2000": "ups2000-nut",
         "/usr/include/ups2000/client.h": "libups2000-dev",
     }.items():
@@ -145,28 +147,45 @@ class Machine:
         gid = int(root.run("sh", "-c", "getent group dialout | cut -d: -f3").stdout)
         os.chown(tty, 0, gid)  # udev does this for a real one
         os.chmod(tty, 0o660)
-        self.configure()
-        self.start_daemon()
+        self.four_commands()
         return self
 
-    def configure(self):
-        """By "ups2000 setup", as a user would; only the ports are free ones then."""
+    def four_commands(self):
+        """Those of docs/install.md after the first: only the ports are free ones, and there is no systemd."""
         root = self.root
         conf = root / "etc/ups2000/ups2000.conf"
-        root.run("ups2000", "setup", "--port", "/run/ups", "--yes")
+        page = (TREE / "docs/install.md").read_text()
+        assert "    sudo ups2000 setup --shut-down\n    sudo systemctl restart ups2000d\n    sudo ups2000 status\n" in page
+        root.run("ups2000", "setup", "--shut-down", "--port", "/run/ups", "--yes")
         assert root.run("stat", "-c", "%U %G %a", "/etc/ups2000/ups2000.conf").stdout.split() == ["root", "ups2000", "640"]
         assert 'port = "/run/ups"' in conf.read_text()
         root.run("ups2000d", "--check-config")
-        conf.write_text(
-            f'ups "ups" {{ port = "/run/ups" }}\nnut {{ listen = {{"127.0.0.1:{self.port}"}} }}\nhttp {{ listen = {{}} }}\n'
-        )
+        self.start_daemon()
+        assert "On mains" in root.run("ups2000", "status").stdout
+        assert "this host's supplies" in root.run("ups2000", "policy").stdout
+        policy = json.loads(root.run("ups2000", "policy", "--json").stdout)
+        assert (policy["enabled"], policy["this_host"], policy["state"]) == (True, True, "normal")
+        assert [ups["ups_off"] for ups in policy["ups"]] == ["return"]
+
+        # nothing of what is tried with it from now on is to go further than a warning
+        self.daemon.send_signal(signal.SIGTERM)
+        assert self.daemon.wait(30) == 0
+        self.processes.remove(self.daemon)
+        text, found = re.subn(r"(?m)^shutdown \{$", "shutdown {\n\twarning = 3600\n\tcommand = {\"/bin/false\"}", conf.read_text())
+        assert found == 1
+        conf.write_text(text)
+        self.start_daemon()
+
+    def state(self):
+        return json.loads(self.root.run("ups2000", "policy", "--json").stdout)["state"]
 
     def start_daemon(self):
         root = self.root
         root.run("install", "-d", "-o", "ups2000", "-g", "ups2000", "/run/ups2000", "/var/lib/ups2000")
         self.daemon = root.start(
             "setpriv", "--reuid", "ups2000", "--regid", "ups2000", "--init-groups", "--inh-caps=-all",
-            "--bounding-set=-all", "--no-new-privs", "/usr/sbin/ups2000d", log=WORK / "daemon.log",
+            "--bounding-set=-all", "--no-new-privs", "/usr/sbin/ups2000d",
+            "--listen", f"127.0.0.1:{self.port}", "--http", "none", log=WORK / "daemon.log",
         )
         self.processes.append(self.daemon)
         wait_until(lambda: status(self.port) in ("OL", "OL CHRG"), what="upsc sees the UPS on line")
@@ -248,6 +267,17 @@ def test_life(root, debs):
             assert any(" restart " in f" {line} " for line in told), (told, said)
             assert "systemctl restart" not in said
 
+            # mains are there, but an operator has begun a shutdown
+            root.run("ups2000", "shutdown", "--reason", "a test", "--confirm")
+            assert (machine.state(), status(machine.port)) in (("warning", "OL"), ("warning", "OL CHRG"))
+            told, said = upgrade(root, debs, "0.1.0+1.1")
+            assert not any("restart" in line for line in told), told
+            assert "systemctl restart ups2000d" in said
+            root.run("ups2000", "shutdown", "--cancel")
+            assert machine.state() == "normal"
+            told, said = upgrade(root, debs, "0.1.0+1.2")
+            assert any(" restart " in f" {line} " for line in told), (told, said)
+
             # on battery: the old one goes on, and it is said so
             machine.tell("mains off")
             wait_until(lambda: "OB" in status(machine.port), what="on battery")
@@ -260,6 +290,7 @@ def test_life(root, debs):
             # on line again, but with an alarm: that is not "plainly"
             machine.tell("mains on")
             wait_until(lambda: status(machine.port) in ("OL", "OL CHRG"), what="on line again")
+            wait_until(lambda: machine.state() == "normal", what="the outage counts as over")
             machine.tell("battery unplug")
             wait_until(lambda: status(machine.port) not in ("OL", "OL CHRG"), what="an alarm")
             told, said = upgrade(root, debs, "0.1.0+3")
@@ -273,7 +304,7 @@ def test_life(root, debs):
         assert "systemctl restart ups2000d" in said
 
     # the user's configuration is the user's
-    assert "127.0.0.1" in conf.read_text()
+    assert "warning = 3600" in conf.read_text()
     root.run("dpkg", "-r", "ups2000")
     assert conf.exists() and not (root / "usr/sbin/ups2000d").exists()
     root.apt("purge", "--autoremove", "ups2000", "ups2000-sim", "libups2000-dev")
