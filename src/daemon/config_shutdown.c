@@ -332,7 +332,8 @@ static void get_wake(struct config *config, cfg_t *root)
 					      .ups = index_of(config, wake->ups),
 					      .after_s = 30 * i,
 					      .retry_s = 120,
-					      .tries = 5 };
+					      .tries = 5,
+					      .unseen = !wake->seen };
 		get_double(section, "charge-above", &when->min_charge_percent);
 		get_unsigned(section, "after", &when->after_s);
 		get_unsigned(section, "retry", &when->retry_s);

@@ -21,8 +21,7 @@ enum { LOOK_S = 5 };
 struct wake {
 	struct wakes *wakes;
 	unsigned index;
-	bool sent; /* at least one packet, and not seen up yet */
-	int fd;	   /* a connection that is being tried, or -1 */
+	int fd; /* a connection that is being tried, or -1 */
 	struct event *event;
 };
 
@@ -58,7 +57,6 @@ static void on_answer(evutil_socket_t fd, short what, void *user)
 	drop(wake);
 	if (error && error != ECONNREFUSED)
 		return;
-	wake->sent = false;
 	policy_host_up(s->policy, wake->index, clock_us());
 	shutdown__poke(s);
 }
@@ -89,14 +87,12 @@ static void try(struct wake *wake)
 static void on_look(evutil_socket_t fd, short what, void *user)
 {
 	struct wakes *wakes = user;
-	struct policy_view view;
 	bool more = false;
 
 	(void)fd;
 	(void)what;
-	policy_look(wakes->shutdown->policy, &view, clock_us());
-	for (size_t i = 0; i < wakes->n && view.waking; i++) {
-		if (!wakes->list[i].sent)
+	for (unsigned i = 0; i < wakes->n; i++) {
+		if (!policy_host_awaited(wakes->shutdown->policy, i))
 			continue;
 		try(&wakes->list[i]);
 		more = true;
@@ -105,19 +101,24 @@ static void on_look(evutil_socket_t fd, short what, void *user)
 		event_del(wakes->look);
 }
 
+static void look_often(struct wakes *wakes)
+{
+	static const struct timeval often = { LOOK_S, 0 };
+
+	if (!event_pending(wakes->look, EV_TIMEOUT, NULL))
+		event_add(wakes->look, &often);
+}
+
 void shutdown__wake(struct shutdown *s, const struct policy_action *action)
 {
 	const struct config_wake *config = &s->config->shutdown.wake[action->host];
 	struct wol_route route = { .address = config->broadcast, .interface = config->interface };
-	struct timeval often = { LOOK_S, 0 };
-	struct wake *wake = &s->wakes->list[action->host];
 	char error[256];
 
 	if (!wol_send(&config->host, &route, error, sizeof(error)))
 		log_warning("%s: no packet could be sent: %s", config->name, error);
-	wake->sent = true;
-	if (config->seen && !event_pending(s->wakes->look, EV_TIMEOUT, NULL))
-		event_add(s->wakes->look, &often);
+	if (config->seen)
+		look_often(s->wakes);
 }
 
 struct wakes *shutdown__wakes_new(struct shutdown *s)
@@ -129,7 +130,9 @@ struct wakes *shutdown__wakes_new(struct shutdown *s)
 	wakes->list = xcalloc(wakes->n + 1, sizeof(*wakes->list));
 	wakes->look = event_new(hub_base(s->hub), -1, EV_PERSIST, on_look, wakes);
 	for (size_t i = 0; i < wakes->n; i++)
-		wakes->list[i] = (struct wake){ wakes, (unsigned)i, false, -1, NULL };
+		wakes->list[i] = (struct wake){ wakes, (unsigned)i, -1, NULL };
+	if (wakes->n) /* those whom an earlier run has woken */
+		look_often(wakes);
 	return wakes;
 }
 

@@ -180,6 +180,16 @@ static struct power power_of(const struct policy *p, const struct policy_wake *c
 	return power;
 }
 
+/* Nobody could have seen it: neither an alarm nor a success. */
+static void wake_done(struct policy *p, unsigned i, int64_t now_us)
+{
+	p->wake[i].pending = false;
+	say(p, -1, "wake", "warning",
+	    "Host %s was woken; nobody looks whether it is up (it has no \"seen\").",
+	    p->config.wake[i].name);
+	save(p, now_us);
+}
+
 static void wake_give_up(struct policy *p, unsigned i, const char *why, int64_t now_us)
 {
 	p->wake[i].pending = false;
@@ -198,12 +208,17 @@ static int64_t wake_of(struct policy *p, unsigned i, int64_t now_us)
 		wake->next_us = 0; /* the stagger begins anew with the mains */
 		return power.stable_us;
 	}
-	if (!wake->next_us)
-		wake->next_us = now_us + config->after_s * SEC;
+	if (!wake->next_us) /* one that got its last packet is given its time to boot */
+		wake->next_us =
+			now_us +
+			(wake->tries < config->tries ? config->after_s : config->retry_s) * SEC;
 	if (now_us < wake->next_us)
 		return wake->next_us;
 	if (wake->tries >= config->tries) {
-		wake_give_up(p, i, "it does not answer to being woken", now_us);
+		if (config->unseen)
+			wake_done(p, i, now_us);
+		else
+			wake_give_up(p, i, "it does not answer to being woken", now_us);
 		return NEVER;
 	}
 	if (!power.charged) {
@@ -234,10 +249,16 @@ int64_t wake_step(struct policy *p, int64_t now_us)
 	return next;
 }
 
+bool policy_host_awaited(const struct policy *p, unsigned host)
+{
+	/* before the first packet it may just not have halted yet */
+	return host < p->config.n_wake && p->wake[host].pending && p->wake[host].tries;
+}
+
 void policy_host_up(struct policy *p, unsigned host, int64_t now_us)
 {
-	if (host >= p->config.n_wake || !p->wake[host].pending || !p->wake[host].tries)
-		return; /* before the first packet it may just not have halted yet */
+	if (!policy_host_awaited(p, host))
+		return;
 	p->wake[host].pending = false;
 	say(p, -1, "wake", "info", "Host %s is up again.", p->config.wake[host].name);
 	save(p, now_us);

@@ -85,6 +85,7 @@ struct policy_wake {
 	unsigned after_s;	   /* from the moment the mains were found back: the stagger */
 	unsigned retry_s;	   /* again after this, until it is seen up */
 	unsigned tries;		   /* given up after so many, and said */
+	bool unseen;		   /* nobody looks whether it is up: no alarm at the end */
 };
 
 /* What a NUT client's FSD does. */
@@ -295,6 +296,8 @@ void policy_command_done(struct policy *policy, unsigned stage, unsigned command
 			 const char *text, int64_t now_us);
 /** Whether this host's shutdown was accepted (not: has happened). */
 void policy_host_done(struct policy *policy, bool accepted, const char *text, int64_t now_us);
+/** Whether a host was sent something and is not seen up yet: look for it. */
+bool policy_host_awaited(const struct policy *policy, unsigned host);
 /** A host to wake answers, or logged in. */
 void policy_host_up(struct policy *policy, unsigned host, int64_t now_us);
 /** The record handed out last is kept (in one place at least), or could not be written anywhere. */

@@ -580,8 +580,8 @@ static void who_stays_does_not_keep_others_down(void **state)
 	(void)state;
 	b.config.n_ups = 2;
 	b.config.host = POLICY_HOST_NONE;
-	b.wake[0] = (struct policy_wake){ "nas", 1, 0, 0, 30, 3 };
-	b.wake[1] = (struct policy_wake){ "vm1", 0, 0, 0, 30, 3 };
+	b.wake[0] = (struct policy_wake){ "nas", 1, 0, 0, 30, 3, false };
+	b.wake[1] = (struct policy_wake){ "vm1", 0, 0, 0, 30, 3, false };
 	b.config.n_wake = 2;
 	start();
 	policy_logins(b.policy, 0, 1, 1, b.now_us); /* it never leaves */
@@ -772,7 +772,7 @@ static void host_is_asked_for_the_same_sequence(void **state)
 static void another_boot_is_judged(void **state)
 {
 	(void)state;
-	b.wake[0] = (struct policy_wake){ "nas", 0, 0, 10, 30, 2 };
+	b.wake[0] = (struct policy_wake){ "nas", 0, 0, 10, 30, 2, false };
 	b.config.n_wake = 1;
 	low();
 	bench_run(&b, 20);
@@ -843,8 +843,8 @@ static void woken_when_charged(void **state)
 {
 	(void)state;
 	b.config.host = POLICY_HOST_NONE;
-	b.wake[0] = (struct policy_wake){ "nas", -1, 40, 10, 30, 3 };
-	b.wake[1] = (struct policy_wake){ "vm1", -1, 0, 60, 30, 3 };
+	b.wake[0] = (struct policy_wake){ "nas", -1, 40, 10, 30, 3, false };
+	b.wake[1] = (struct policy_wake){ "vm1", -1, 0, 60, 30, 3, false };
 	b.config.n_wake = 2;
 	low();
 	bench_run(&b, 130);
@@ -869,6 +869,53 @@ static void woken_when_charged(void **state)
 	bench_run(&b, 1);
 	assert_state(POLICY_NORMAL);
 	assert_int_equal(bench_events(&b, "wake"), 2);
+}
+
+static void unseen_is_no_alarm(void **state)
+{
+	(void)state;
+	b.config.host = POLICY_HOST_NONE;
+	b.wake[0] = (struct policy_wake){ "nas", -1, 0, 10, 30, 2, true };
+	b.config.n_wake = 1;
+	low();
+	bench_run(&b, 130);
+	bench_flags(&b, 0, U2K_OFF);
+	bench_flags(&b, 0, U2K_OL);
+	assert_false(policy_host_awaited(b.policy, 0));
+	bench_run(&b, 20);
+	assert_true(policy_host_awaited(b.policy, 0));
+	bench_run(&b, 100);
+	assert_int_equal(bench_count(&b, POLICY_WAKE), 2);
+	assert_int_equal(bench_events(&b, "wake-failed"), 0);
+	assert_int_equal(bench_events(&b, "wake"), 1);
+	assert_false(policy_host_awaited(b.policy, 0));
+	assert_state(POLICY_NORMAL);
+}
+
+/* The last packet is out: a new daemon, or a flicker, must leave the host its time to boot. */
+static void last_try_is_not_cut_short(void **state)
+{
+	(void)state;
+	b.config.host = POLICY_HOST_NONE;
+	b.wake[0] = (struct policy_wake){ "nas", -1, 0, 0, 60, 1, false };
+	b.config.n_wake = 1;
+	low();
+	bench_run(&b, 130);
+	bench_flags(&b, 0, U2K_OFF);
+	bench_flags(&b, 0, U2K_OL);
+	bench_run(&b, 10);
+	assert_int_equal(bench_count(&b, POLICY_WAKE), 1);
+	restart("boot-1", false);
+	bench_run(&b, 20);
+	bench_flags(&b, 0, U2K_OB);
+	bench_run(&b, 2);
+	bench_flags(&b, 0, U2K_OL);
+	bench_run(&b, 50);
+	assert_int_equal(bench_events(&b, "wake-failed"), 0);
+	assert_true(policy_host_awaited(b.policy, 0));
+	bench_run(&b, 20);
+	assert_int_equal(bench_events(&b, "wake-failed"), 1);
+	assert_int_equal(bench_count(&b, POLICY_WAKE), 1);
 }
 
 /* --- the view ------------------------------------------------------------------------------------------------ */
@@ -952,6 +999,8 @@ int main(void)
 		row(full_disk_stops_nothing),
 		row(hanging_disk_stops_nothing),
 		row(woken_when_charged),
+		row(unseen_is_no_alarm),
+		row(last_try_is_not_cut_short),
 		row(countdown),
 	};
 

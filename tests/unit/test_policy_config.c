@@ -30,8 +30,8 @@ static int whole(void **state)
 	commands[1] = (struct policy_command){ "stop-nas", 90 };
 	stages[0] = (struct policy_stage){ "vms", true, commands, 2 };
 	stages[1] = (struct policy_stage){ "nas", false, commands, 1 };
-	wake[0] = (struct policy_wake){ "nas", -1, 20, 0, 30, 5 };
-	wake[1] = (struct policy_wake){ "vm1", 1, 0, 60, 30, 5 };
+	wake[0] = (struct policy_wake){ "nas", -1, 20, 0, 30, 5, false };
+	wake[1] = (struct policy_wake){ "vm1", 1, 0, 60, 30, 5, false };
 	policy_config_default(&config);
 	config.ups = ups;
 	config.n_ups = 2;

@@ -163,7 +163,7 @@ static void one_of_two(void **state)
 static void without_a_host(void **state)
 {
 	(void)state;
-	wake[0] = (struct policy_wake){ "nas", -1, 0, 0, 30, 3 };
+	wake[0] = (struct policy_wake){ "nas", -1, 0, 0, 30, 3, false };
 	config.n_wake = 1;
 	config.host = POLICY_HOST_NONE;
 	play();
