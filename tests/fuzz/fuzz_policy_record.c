@@ -31,7 +31,7 @@ static void go_on_from(const char *text, const char *boot)
 							 { .name = "desk", .supplies = 1 } };
 	static const struct policy_command commands[1] = { { "stop", 10 } };
 	static const struct policy_stage stages[1] = { { "vms", true, commands, 1 } };
-	static const struct policy_wake wake[1] = { { "nas", -1, 0, 0, 30, 3 } };
+	static const struct policy_wake wake[1] = { { "nas", -1, 0, 0, 30, 3, false } };
 	static char again[POLICY_RECORD_MAX];
 	static struct record record;
 	struct policy_config config;
