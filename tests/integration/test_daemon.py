@@ -286,15 +286,6 @@ def check(*args, path=None):
     )
 
 
-SAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "ups2000.conf")
-
-
-def test_sample_configuration_is_good(tmp_path):
-    done = check("--check-config", "--config", SAMPLE)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{SAMPLE}: good: 1 UPS")
-
-
 GOOD = [
     ("ups a { port = /dev/ttyUSB0 }", "good: 1 UPS, 0 users"),
     ("ups a { port = /dev/x }\nups b { port = /dev/x unit-id = 2 }", "good: 2 UPSes, 0 users"),

@@ -131,7 +131,7 @@ class Site:
 
     def translate(self, text):
         text = re.sub(r"^\$ |^sudo ", "", text)
-        text = re.sub(r"^sudo ", "", text).replace("build/bin/", "").rstrip("& …")
+        text = re.sub(r"^sudo ", "", text).replace("build/bin/", "").rstrip("& ").removesuffix(" …")
         fresh = tempfile.mkdtemp(dir=self.path)
         if text.startswith("ups2000-sim"):
             text = text.replace("/tmp/ups", f"{fresh}/ups").replace("/tmp/sim.sock", f"{fresh}/sock")
