@@ -1,6 +1,7 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,6 +328,15 @@ static void apply_notify(struct daemon *daemon, const struct config *config)
 		notifier_apply(daemon->notifier, config->targets, config->n_targets);
 }
 
+/*
+ * A configuration leaves many freed pieces behind, among what stays: hundreds of kB with hundreds of
+ * UPSes, which malloc() would keep resident until the next one.
+ */
+static void give_back_memory(void)
+{
+	malloc_trim(0);
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct config *config = load_config(daemon->options, say_log);
@@ -378,6 +388,7 @@ static void reload_cb(evutil_socket_t signal, short what, void *data)
 	(void)what;
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
 	reload(daemon);
+	give_back_memory();
 	say_ready(daemon);
 }
 
@@ -520,11 +531,22 @@ static void stop(struct daemon *daemon)
 	libevent_global_shutdown();
 }
 
+/*
+ * One heap for all threads: they allocate little. Large blocks stay outside of it for ever; left to
+ * itself, malloc() moves them in after the first was freed, among small ones that stay.
+ */
+static void set_up_memory(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 int run(const struct options *options)
 {
 	struct daemon daemon = { .options = options, .runtime_dir = { .lock_fd = -1 } };
 	int rc;
 
+	set_up_memory();
 	log_open("ups2000d",
 		 options->log_target < 0 ? LOG_TARGET_AUTO : (enum log_target)options->log_target,
 		 options->log_level < 0 ? LOG_LEVEL_INFO : (enum log_level)options->log_level);
@@ -545,6 +567,7 @@ int run(const struct options *options)
 	daemon.hub = hub_new(daemon.base);
 	rc = start(&daemon);
 	if (rc == EXIT_GOOD) {
+		give_back_memory();
 		say_listening(&daemon);
 		say_ready(&daemon);
 		log_info("ups2000d " U2K_VERSION " is ready");
