@@ -532,8 +532,8 @@ static void stop(struct daemon *daemon)
 }
 
 /*
- * One heap for all threads: they allocate little. Large blocks stay outside of it for ever; left to
- * itself, malloc() moves them in after the first was freed, among small ones that stay.
+ * One heap for all threads: they allocate little. Large blocks stay outside of it for ever: left to
+ * itself, malloc() takes them from the heap once the first was freed, from among small ones that stay.
  */
 static void set_up_memory(void)
 {
