@@ -54,6 +54,7 @@ class Load:
 
     def reload(self):
         self.daemon.processes[0].send_signal(signal.SIGHUP)
+        time.sleep(1)           # both configurations are there meanwhile: no sample of that
 
     def fill(self):
         """What has a bound is filled before the first sample: it is no growth of a week.
@@ -70,7 +71,6 @@ class Load:
             raise BenchError("week: unplugging does not fill the ring of events")
         for _ in range(5):
             self.reload()
-            time.sleep(1)
         self.before = exchanges(self.daemon, self.names)
 
     def keep_step(self):
