@@ -71,9 +71,10 @@ char *prompt_secret(const struct cli *cli, const char *question)
 		return NULL;
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
+	/* first, or what is typed at once is shown, and then lost */
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	fprintf(stderr, "%s: ", question);
 	fflush(stderr);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	line = read_line();
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);

@@ -143,13 +143,13 @@ def test_a_file_of_comments_is_no_configuration(sim, tmp_path):
 @pytest.mark.parametrize("args, code, words", [
     (["--port", "ttyUSB0"], 64, "is not a full path"),
     (["--port", "/dev/null"], 77, "/dev/null"),
-    (["--port", "/nonexistent"], 69, "/nonexistent"),
+    (["--port", "/proc/none"], 69, "/proc/none"),
     (["--port", "SIM", "--name", "a b"], 64, "cannot be the name"),
-    (["--port", "SIM", "--password-file", "/nonexistent"], 64, "/nonexistent"),
+    (["--port", "SIM", "--password-file", "/proc/none"], 64, "/proc/none"),
     (["--port", "SIM", "--password-file", "/dev/null"], 64, "the password is empty"),
-    (["--port", "SIM", "--output", "/nonexistent/a/b"], 1, "cannot be written"),
+    (["--port", "SIM", "--output", "/proc/none/b"], 1, "cannot be written"),
     (["--from-nut", "--port", "/dev/x"], 64, "--from-nut takes everything"),
-    (["--from-nut=/nonexistent"], 1, "/nonexistent/ups.conf"),
+    (["--from-nut=/proc/none"], 1, "/proc/none/ups.conf"),
     (["--json"], 64, "--json goes with"),
     (["word"], 64, "too many words"),
 ])

@@ -147,8 +147,8 @@ static void test_load(void **state)
 
 	(void)state;
 	capture_init(&c);
-	assert_false(capture_load(&c, "/nonexistent", error, sizeof(error)));
-	assert_string_equal(error, "/nonexistent: No such file or directory");
+	assert_false(capture_load(&c, "/proc/none", error, sizeof(error)));
+	assert_string_equal(error, "/proc/none: No such file or directory");
 	assert_false(capture_load(&c, "/", error, sizeof(error)));
 	assert_string_equal(error, "/ is a directory; name a capture file");
 	capture_close(&c);
