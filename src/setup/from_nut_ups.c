@@ -57,6 +57,12 @@ static void say(const struct place *p, enum from_nut_fate fate, const char *what
 	from_nut__say(p->t, p->entry->line, p->setting, fate, "%s", what);
 }
 
+static void put(const struct place *p, const struct row *row, const char *value)
+{
+	draft_set(p->section, row->as, value);
+	say(p, FROM_NUT_TAKEN, row->as);
+}
+
 /* As it is, under its key here. */
 static void take_value(const struct place *p, const struct row *row)
 {
@@ -66,8 +72,7 @@ static void take_value(const struct place *p, const struct row *row)
 		say(p, FROM_NUT_LEFT, why);
 		return;
 	}
-	draft_set(p->section, row->as, p->entry->value);
-	from_nut__say(p->t, p->entry->line, p->setting, FROM_NUT_TAKEN, "%s", row->as);
+	put(p, row, p->entry->value);
 }
 
 static void take_port(const struct place *p, const struct row *row)
@@ -106,8 +111,7 @@ static void take_number(const struct place *p, const struct row *row)
 		say(p, FROM_NUT_LEFT, why);
 		return;
 	}
-	draft_set(p->section, row->as, p->entry->value);
-	from_nut__say(p->t, p->entry->line, p->setting, FROM_NUT_TAKEN, "%s", row->as);
+	put(p, row, p->entry->value);
 }
 
 /* A flag, or yes and no. */
@@ -120,8 +124,7 @@ static void take_truth(const struct place *p, const struct row *row)
 		say(p, FROM_NUT_LEFT, why);
 		return;
 	}
-	draft_set(p->section, row->as, value_bool(value) ? "yes" : "no");
-	from_nut__say(p->t, p->entry->line, p->setting, FROM_NUT_TAKEN, "%s", row->as);
+	put(p, row, value_bool(value) ? "yes" : "no");
 }
 
 /* Without a threshold nothing would ever say that the battery is low. */
